@@ -143,15 +143,15 @@ def decide(candidates: Iterable[Candidate], wanted: Wanted, at: Instant) -> Deci
     return Decision(wanted.preset, winner, (*(judged for _, judged in ranked), *excluded))
 
 
-def pack(decision: Decision) -> bytes:
-    """Return the decision in few bytes: values and weights as decided, names left to the list of people."""
+def pack(decision: Decision) -> str:
+    """Return the decision in few words: values and weights as decided, names left to the list of people."""
     weights = decision.judged[0].weights if decision.judged else WEIGHTS[decision.policy]
     eligible = [(j.id, *j.values) for j in decision.judged if j.eligible]
     excluded = [(j.id, _mask(j.excluded_by)) for j in decision.judged if not j.eligible]
-    return _encoder.encode((decision.policy, decision.winner, weights, eligible, excluded))
+    return _encoder.encode((decision.policy, decision.winner, weights, eligible, excluded)).decode()
 
 
-def unpack(packed: bytes, names: Mapping[int, str]) -> Decision:
+def unpack(packed: str, names: Mapping[int, str]) -> Decision:
     """Return the decision as it was packed; someone without a name is called by their number."""
     policy, winner, weights, eligible, excluded = _decoder.decode(packed)
     chosen = (Judged(who, _name(who, names), (), weights, tuple(values)) for who, *values in eligible)
@@ -159,7 +159,7 @@ def unpack(packed: bytes, names: Mapping[int, str]) -> Decision:
     return Decision(policy, winner, (*chosen, *others))
 
 
-def people_of(packed: bytes) -> set[int]:
+def people_of(packed: str) -> set[int]:
     """Return the ids whose names a reader of the packed decision needs."""
     _, _, _, eligible, excluded = _decoder.decode(packed)
     return {row[0] for row in eligible} | {row[0] for row in excluded}
@@ -220,5 +220,5 @@ def _unmask(mask: int) -> tuple[Exclusion, ...]:
 
 _Packed = tuple[Preset, int | None, Weights, list[tuple[int, ...]], list[tuple[int, int]]]
 _CODES: Final = tuple(Exclusion)
-_encoder: Final = msgspec.msgpack.Encoder()
-_decoder: Final[msgspec.msgpack.Decoder[_Packed]] = msgspec.msgpack.Decoder(_Packed)
+_encoder: Final = msgspec.json.Encoder()
+_decoder: Final[msgspec.json.Decoder[_Packed]] = msgspec.json.Decoder(_Packed)

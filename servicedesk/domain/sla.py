@@ -62,7 +62,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Clock(msgspec.Struct, frozen=True):
-    """One promise. A paused clock's ``due_at`` stands still; it was kept in time if ``met_at`` is not later."""
+    """One promise, kept in time if ``met_at`` is not after ``due_at``, which stands still while it is paused."""
 
     target: int
     due_at: Instant
