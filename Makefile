@@ -1,0 +1,43 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test test-slow check bench setup browser clean
+
+run: $(VENV)/.ready
+	$(BIN)/servicedesk serve
+
+test: $(VENV)/.ready-test browser
+	$(BIN)/pytest
+
+test-slow: $(VENV)/.ready-test browser
+	$(BIN)/pytest -m slow
+
+check: $(VENV)/.ready-test
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.ready-test
+	$(BIN)/python -m bench
+
+setup: $(VENV)/.ready-test
+
+$(VENV)/.ready: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.ready-test: $(VENV)/.ready
+	$(BIN)/pip install --quiet --editable '.[test,dev]'
+	touch $@
+
+# Playwright drives a Chromium that is already there, Debian's package, or its own download.
+browser: $(VENV)/.ready-test
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null \
+	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } \
+	  || $(BIN)/playwright install chromium \
+	  || echo "No browser could be installed: the browser tests will say that they are skipped."
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

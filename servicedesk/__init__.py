@@ -1,0 +1,1 @@
+"""A help desk for small teams: one process, one SQLite file."""

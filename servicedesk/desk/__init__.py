@@ -1,0 +1,1 @@
+"""What people do: plain functions of a transaction."""

@@ -1,0 +1,113 @@
+"""Who may see and do what. Every door asks here: REST, pages, websocket, search and export."""
+
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from servicedesk.domain.errors import Forbidden, NotFound
+from servicedesk.domain.people import ADMINS, EVERYBODY, STAFF, SUPERVISORS, Role, Team, User
+from servicedesk.domain.tickets import Message, Ticket
+
+
+class Verb(StrEnum):
+    ANYTHING = "anything"
+    """Being logged in is enough."""
+    SEE = "see"
+    CREATE_TICKET = "create_ticket"
+    EDIT_TICKET = "edit_ticket"
+    MOVE = "move"
+    PRIORITISE = "prioritise"
+    ASSIGN = "assign"
+    ESCALATE = "escalate"
+    REPLY = "reply"
+    NOTE = "note"
+    SEE_INTERNAL = "see_internal"
+    SEE_DECISIONS = "see_decisions"
+    BULK = "bulk"
+    SEE_NUMBERS = "see_numbers"
+    UPLOAD = "upload"
+    UPLOAD_INTERNAL = "upload_internal"
+    DELETE_FILE = "delete_file"
+    SEE_PEOPLE = "see_people"
+    CREATE_PERSON = "create_person"
+    EDIT_PERSON = "edit_person"
+    SEE_TEAMS = "see_teams"
+    EDIT_TEAMS = "edit_teams"
+    SEE_METRICS = "see_metrics"
+    ADMINISTER = "administer"
+
+
+ROLES: Final[dict[Verb, frozenset[Role]]] = {
+    Verb.ANYTHING: EVERYBODY,
+    Verb.SEE: EVERYBODY,
+    Verb.CREATE_TICKET: EVERYBODY,
+    Verb.EDIT_TICKET: STAFF,
+    Verb.MOVE: EVERYBODY,
+    Verb.PRIORITISE: STAFF,
+    Verb.ASSIGN: STAFF,
+    Verb.ESCALATE: STAFF,
+    Verb.REPLY: EVERYBODY,
+    Verb.NOTE: STAFF,
+    Verb.SEE_INTERNAL: STAFF,
+    Verb.SEE_DECISIONS: STAFF,
+    Verb.BULK: STAFF,
+    Verb.SEE_NUMBERS: STAFF,
+    Verb.UPLOAD: EVERYBODY,
+    Verb.UPLOAD_INTERNAL: STAFF,
+    Verb.DELETE_FILE: EVERYBODY,
+    Verb.SEE_PEOPLE: STAFF,
+    Verb.CREATE_PERSON: ADMINS,
+    Verb.EDIT_PERSON: STAFF,
+    Verb.SEE_TEAMS: STAFF,
+    Verb.EDIT_TEAMS: SUPERVISORS,
+    Verb.SEE_METRICS: ADMINS,
+    Verb.ADMINISTER: ADMINS,
+}
+"""The roles that may ever do it; what it is done to may narrow that further."""
+
+
+class Owned(msgspec.Struct, frozen=True, kw_only=True):
+    """Something of a ticket, as access sees it: a file or a message."""
+
+    requester_id: int
+    is_internal: bool
+    owner_id: int
+
+
+def may(actor: User, verb: Verb, thing: object | None = None) -> bool:
+    """Return whether the person may do it to the thing, or without a thing, whether their role ever may."""
+    if not actor.is_active or actor.role not in ROLES[verb]:
+        return False
+    return thing is None or (_sees(actor, thing) and _owns_enough(actor, verb, thing))
+
+
+def require(actor: User, verb: Verb, thing: object | None = None) -> None:
+    """Raise NotFound when the thing may not be seen, else Forbidden when the verb may not be done to it."""
+    if thing is not None and not (actor.is_active and _sees(actor, thing)):
+        raise NotFound()
+    if not may(actor, verb, thing):
+        raise Forbidden()
+
+
+def _sees(actor: User, thing: object) -> bool:
+    match thing:
+        case Ticket():
+            return actor.is_staff or thing.requester.id == actor.id
+        case Owned():
+            return actor.is_staff or (thing.requester_id == actor.id and not thing.is_internal)
+        case Message():
+            return actor.is_staff or not thing.is_internal
+        case User():
+            return actor.is_staff or thing.id == actor.id
+        case Team():
+            return actor.is_staff
+    raise TypeError(f"access knows no {type(thing).__name__}")
+
+
+def _owns_enough(actor: User, verb: Verb, thing: object) -> bool:
+    if verb is Verb.DELETE_FILE and isinstance(thing, Owned):
+        return thing.owner_id == actor.id or actor.role in SUPERVISORS
+    if verb is Verb.EDIT_PERSON and isinstance(thing, User):
+        return thing.id == actor.id or actor.role in SUPERVISORS
+    return True

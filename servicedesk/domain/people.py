@@ -1,0 +1,98 @@
+"""People and teams."""
+
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from servicedesk.domain.times import Instant
+
+
+class Role(StrEnum):
+    ADMIN = "admin"
+    SUPERVISOR = "supervisor"
+    AGENT = "agent"
+    CUSTOMER = "customer"
+
+    @property
+    def is_staff(self) -> bool:
+        return self is not Role.CUSTOMER
+
+
+STAFF: Final = frozenset({Role.ADMIN, Role.SUPERVISOR, Role.AGENT})
+SUPERVISORS: Final = frozenset({Role.ADMIN, Role.SUPERVISOR})
+ADMINS: Final = frozenset({Role.ADMIN})
+EVERYBODY: Final = frozenset(Role)
+
+
+class Availability(StrEnum):
+    AVAILABLE = "available"
+    AWAY = "away"
+
+
+class Preset(StrEnum):
+    """How a team's tickets find their agent."""
+
+    BALANCED = "balanced"
+    ROUND_ROBIN = "round_robin"
+    SKILLS = "skills"
+    MANUAL = "manual"
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True):
+    id: int
+    email: str
+    name: str
+    role: Role
+    is_active: bool
+    max_tickets: int
+    skills: tuple[str, ...]
+    availability: Availability
+    team_ids: tuple[int, ...]
+    created_at: Instant
+
+    @property
+    def is_staff(self) -> bool:
+        return self.role is not Role.CUSTOMER
+
+
+class Team(msgspec.Struct, frozen=True, kw_only=True):
+    id: int
+    name: str
+    assignment: Preset
+    lead_id: int | None
+    member_ids: tuple[int, ...]
+    created_at: Instant
+
+
+class PersonRef(msgspec.Struct, frozen=True):
+    """A person as others see them."""
+
+    id: int
+    name: str
+
+
+class TeamRef(msgspec.Struct, frozen=True):
+    id: int
+    name: str
+
+
+class Requester(msgspec.Struct, frozen=True):
+    id: int
+    name: str
+    email: str
+
+
+class Author(msgspec.Struct, frozen=True):
+    id: int
+    name: str
+    role: Role
+
+
+def fold(text: str) -> str:
+    """Return the form in which e-mail addresses, tags and skills are compared."""
+    return text.strip().casefold()
+
+
+def ref(user: User) -> PersonRef:
+    return PersonRef(user.id, user.name)

@@ -1,0 +1,1 @@
+"""Bytes on disk and the workers that look into them."""

@@ -1,0 +1,1 @@
+"""All SQL: what the desk remembers."""

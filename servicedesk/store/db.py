@@ -1,0 +1,310 @@
+"""The database: one connection that writes, a few that read, and a unit of work that is one function."""
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Concatenate, Final, ParamSpec, Protocol, Self, TypeVar
+from urllib.parse import quote
+
+import aiosqlite
+
+from servicedesk.domain.errors import SearchTooSlow, StorageFull
+from servicedesk.store.migrate import Unusable, migrate
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Listener = Callable[[Sequence[object]], None]
+
+GROUP_MAX: Final = 64
+"""Jobs that share one commit."""
+READERS: Final = 2
+READ_DEADLINE: Final = 5.0
+"""Seconds after which a read is given up."""
+
+_WRITER_PRAGMAS: Final = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA journal_size_limit = 67108864",
+    "PRAGMA wal_autocheckpoint = 300",
+    "PRAGMA cache_size = -16384",
+    "PRAGMA temp_store = MEMORY",
+)
+_READER_PRAGMAS: Final = (
+    "PRAGMA query_only = ON",
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA cache_size = -8192",
+    "PRAGMA temp_store = MEMORY",
+)
+_FULL_CODES: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC})
+
+
+class Connection(Protocol):
+    """Whatever can be asked: a reader or an open transaction. Rows come as ``sqlite3.Row``."""
+
+    def execute(self, sql: str, parameters: Any = ..., /) -> sqlite3.Cursor: ...
+
+
+class Tx:
+    """An open write transaction. Only the writer makes one, so what takes it cannot run outside."""
+
+    def __init__(self, conn: sqlite3.Connection) -> None:
+        self._conn = conn
+        self._numbers = itertools.count()
+        self.notices: list[object] = []
+        self.execute = conn.execute
+        self.executemany = conn.executemany
+
+    def after_commit(self, notice: object) -> None:
+        """Tell it to the listeners when, and only when, this is on disk; in order."""
+        self.notices.append(notice)
+
+    @contextlib.contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo what was done inside when it raises, and let the rest stand."""
+        name = f"part_{next(self._numbers)}"
+        told = len(self.notices)
+        self.execute(f"SAVEPOINT {name}")
+        try:
+            yield
+        except BaseException:
+            if self._conn.in_transaction:
+                self.execute(f"ROLLBACK TO {name}")
+                self.execute(f"RELEASE {name}")
+            del self.notices[told:]
+            raise
+        self.execute(f"RELEASE {name}")
+
+
+class _Job:
+    __slots__ = ("future", "run")
+
+    def __init__(self, run: Callable[[Tx], Any], future: asyncio.Future[Any]) -> None:
+        self.run = run
+        self.future = future
+
+
+class _Runner(aiosqlite.Connection):
+    """An aiosqlite connection that runs a whole function on its thread: one hop a unit of work."""
+
+    async def run(self, fn: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        result: T = await self._execute(fn, self._conn, *args, **kwargs)
+        return result
+
+
+class Database:
+    """The desk's one SQLite file, opened by :meth:`open`; no other process may write to it meanwhile."""
+
+    def __init__(self, writer: _Runner, readers: list[_Runner], here: sqlite3.Connection) -> None:
+        self._writer = writer
+        self._readers = readers
+        self._here = here
+        self._jobs: deque[_Job] = deque()
+        self._wake = asyncio.Event()
+        self._free: asyncio.Queue[_Runner] = asyncio.Queue()
+        for reader in readers:
+            self._free.put_nowait(reader)
+        self._listeners: list[Listener] = []
+        self._closing = False
+        self._task = asyncio.create_task(self._write_for_ever(), name="writer")
+
+    @classmethod
+    async def open(cls, path: Path) -> Self:
+        """Open or create the database and bring it to the present schema. Raises Unusable."""
+        opened: list[_Runner] = []
+        try:
+            writer = await _connect(path, "rwc", opened)
+            await writer.run(_prepare_writer, path)
+            readers = [await _connect(path, "ro", opened) for _ in range(READERS)]
+            for reader in readers:
+                await reader.run(_prepare, _READER_PRAGMAS)
+        except BaseException as error:
+            for runner in opened:
+                await runner.close()
+            if isinstance(error, sqlite3.Error):
+                raise Unusable(f"The database {path} cannot be used: {error}.") from error
+            raise
+        here = sqlite3.connect(_uri(path, "ro"), uri=True, isolation_level=None, cached_statements=512)
+        _prepare(here, _READER_PRAGMAS)
+        return cls(writer, readers, here)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Finish the jobs that wait, then let go of the file."""
+        self._closing = True
+        self._wake.set()
+        await self._task
+        self._here.close()
+        for reader in self._readers:
+            await reader.close()
+        await self._writer.close()
+
+    def listen(self, listener: Listener) -> None:
+        """Call it, on the loop, with the notices of each commit, in the order of the log. It must not wait."""
+        self._listeners.append(listener)
+
+    async def write(
+        self, fn: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run the function in a transaction and answer when it is on disk.
+
+        What it raises undoes it alone. A caller that is cancelled does not take its job along. Raises
+        StorageFull when the disk has no room.
+        """
+        if self._closing:
+            raise RuntimeError("the database is closed")
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._jobs.append(_Job(lambda tx: fn(tx, *args, **kwargs), future))
+        self._wake.set()
+        return await asyncio.shield(future)
+
+    async def read(
+        self, fn: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run the function on a reader's thread, over one unchanging state. Raises SearchTooSlow at the deadline."""
+        reader = await self._free.get()
+        task = asyncio.ensure_future(reader.run(_read, lambda conn: fn(conn, *args, **kwargs)))
+        task.add_done_callback(lambda done: self._free.put_nowait(reader))
+        return await asyncio.shield(task)
+
+    def peek(self, fn: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a short indexed read in place: cheaper than a thread's hop, but the loop stands still for it."""
+        self._here.execute("BEGIN")
+        try:
+            return fn(self._here, *args, **kwargs)
+        finally:
+            self._here.execute("COMMIT")
+
+    async def _write_for_ever(self) -> None:
+        while True:
+            if not self._jobs:
+                if self._closing:
+                    return
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            group = [self._jobs.popleft() for _ in range(min(len(self._jobs), GROUP_MAX))]
+            try:
+                outcomes, notices = await self._writer.run(_commit, group)
+            except Exception as error:
+                log.exception("a commit failed")
+                outcomes, notices = [error] * len(group), []
+            self._tell(notices)
+            for job, outcome in zip(group, outcomes, strict=True):
+                _settle(job.future, outcome)
+
+    def _tell(self, notices: list[object]) -> None:
+        if not notices:
+            return
+        for listener in self._listeners:
+            try:
+                listener(notices)
+            except Exception:
+                log.exception("a listener failed")
+
+
+class _Done:
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def _commit(conn: sqlite3.Connection, group: list[_Job]) -> tuple[list[Any], list[object]]:
+    """Run the jobs in one transaction; each stands or falls alone, unless the disk fails all of them."""
+    outcomes: list[Any] = []
+    notices: list[object] = []
+    try:
+        conn.execute("BEGIN IMMEDIATE")
+        for job in group:
+            tx = Tx(conn)
+            try:
+                with tx.savepoint():
+                    outcomes.append(_Done(job.run(tx)))
+                notices += tx.notices
+            except Exception as error:
+                if not conn.in_transaction:
+                    raise
+                outcomes.append(error)
+        conn.execute("COMMIT")
+    except Exception as error:
+        if conn.in_transaction:
+            conn.execute("ROLLBACK")
+        return [_refusal(error)] * len(group), []
+    return [_refusal(o) if isinstance(o, sqlite3.Error) else o for o in outcomes], notices
+
+
+def _refusal(error: Exception) -> Exception:
+    if getattr(error, "sqlite_errorcode", None) in _FULL_CODES:
+        return StorageFull()
+    return error
+
+
+def _settle(future: asyncio.Future[Any], outcome: Any) -> None:
+    if future.done():
+        return
+    if isinstance(outcome, _Done):
+        future.set_result(outcome.value)
+        return
+    future.set_exception(outcome)
+    future.exception()  # the caller may have left; then nobody else would fetch it
+
+
+def _read(conn: sqlite3.Connection, fn: Callable[[Connection], T]) -> T:
+    until = time.monotonic() + READ_DEADLINE
+    conn.set_progress_handler(lambda: int(time.monotonic() > until), 50_000)
+    conn.execute("BEGIN")
+    try:
+        return fn(conn)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+            raise SearchTooSlow() from None
+        raise
+    finally:
+        conn.set_progress_handler(None, 0)
+        if conn.in_transaction:
+            conn.execute("COMMIT")
+
+
+async def _connect(path: Path, mode: str, opened: list[_Runner]) -> _Runner:
+    runner = _Runner(
+        lambda: sqlite3.connect(
+            _uri(path, mode), uri=True, isolation_level=None, cached_statements=512, check_same_thread=False
+        ),
+        iter_chunk_size=64,
+    )
+    await runner
+    opened.append(runner)
+    return runner
+
+
+def _uri(path: Path, mode: str) -> str:
+    return f"file:{quote(str(path.absolute()))}?mode={mode}"
+
+
+def _prepare(conn: sqlite3.Connection, pragmas: Iterable[str]) -> None:
+    conn.row_factory = sqlite3.Row
+    for pragma in pragmas:
+        conn.execute(pragma)
+
+
+def _prepare_writer(conn: sqlite3.Connection, path: Path) -> None:
+    _prepare(conn, _WRITER_PRAGMAS)
+    migrate(conn, path)

@@ -1,0 +1,373 @@
+"""How a row of the route table becomes a handler: who calls, what they may see, what they sent, what they get."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import blake2b
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+from urllib.parse import quote
+
+import msgspec
+from aiohttp import hdrs, web
+
+from servicedesk.domain import access
+from servicedesk.domain.access import Verb
+from servicedesk.domain.errors import (
+    BadRequest,
+    Forbidden,
+    IdempotencyConflict,
+    InProgress,
+    NotFound,
+    RateLimited,
+    Refused,
+    StorageFull,
+    Unauthenticated,
+    UnsupportedMedia,
+)
+from servicedesk.domain.people import User
+from servicedesk.domain.times import Instant
+from servicedesk.settings import Settings
+from servicedesk.store import idempotency
+from servicedesk.store.db import Connection, Database, Tx
+from servicedesk.web import auth, decode, problems, space
+from servicedesk.web.keys import CLOCK, DB, RUNNING, SETTINGS
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Loader = Callable[[Connection, str], object]
+Handler = Callable[..., Awaitable[Any]]
+
+ID_MAX: Final = 2**53 - 1
+KEY_MAX: Final = 255
+_ID: Final = re.compile(r"[1-9][0-9]{0,15}")
+_VERSION: Final = re.compile(r'\s*(?:W/)?"v(\d{1,15})(?:\.[^"]*)?"\s*')
+encode: Final = msgspec.json.Encoder().encode
+
+
+class Kind(StrEnum):
+    """What is on the other side of the door: a program or a browser's page."""
+
+    API = "api"
+    PAGE = "page"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the route table: decodes, authorises, answers, and describes itself to the API document."""
+
+    method: str
+    path: str
+    handler: Handler
+    who: Verb | None
+    """What the caller must be allowed to do; None is open to everybody."""
+    body: type | None = None
+    query: type | None = None
+    returns: Any = None
+    status: int = 200
+    on: Loader | None = None
+    """Loads what ``{id}`` names; whoever may not see it gets a 404 before anything else is looked at."""
+    raw_body: bool = False
+    """The handler reads the body itself."""
+    own_key: bool = False
+    """The handler deals with ``Idempotency-Key`` itself."""
+    etag: bool = False
+    location: str | None = None
+    kind: Kind = Kind.API
+
+
+def _row(method: str) -> Callable[..., Row]:
+    def make(path: str, handler: Handler, **columns: Any) -> Row:
+        return Row(method, path, handler, **columns)
+
+    return make
+
+
+get = _row(hdrs.METH_GET)
+post = _row(hdrs.METH_POST)
+put = _row(hdrs.METH_PUT)
+patch = _row(hdrs.METH_PATCH)
+delete = _row(hdrs.METH_DELETE)
+
+
+def page(path: str, handler: Handler, **columns: Any) -> Row:
+    """A page that a browser shows."""
+    return Row(hdrs.METH_GET, path, handler, kind=Kind.PAGE, **columns)
+
+
+def form(path: str, handler: Handler, **columns: Any) -> Row:
+    """What a form of a page sends; the handler reads its fields."""
+    return Row(hdrs.METH_POST, path, handler, kind=Kind.PAGE, raw_body=True, **columns)
+
+
+class Call:
+    """One request as a handler sees it."""
+
+    __slots__ = ("_fingerprint", "_scope", "caller", "now", "request", "row", "thing")
+
+    def __init__(self, request: web.Request, row: Row) -> None:
+        self.request = request
+        self.row = row
+        self.now: Instant = request.app[CLOCK]()
+        self.caller: auth.Caller | None = auth.identify(request, self.now)
+        self.thing: Any = None
+        self._scope: idempotency.Scope | None = None
+        self._fingerprint = b""
+
+    @property
+    def app(self) -> web.Application:
+        return self.request.app
+
+    @property
+    def db(self) -> Database:
+        return self.request.app[DB]
+
+    @property
+    def settings(self) -> Settings:
+        return self.request.app[SETTINGS]
+
+    @property
+    def actor(self) -> User:
+        if self.caller is None:
+            raise Unauthenticated()
+        return self.caller.user
+
+    @property
+    def session_id(self) -> int:
+        if self.caller is None:
+            raise Unauthenticated()
+        return self.caller.session_id
+
+    @property
+    def id(self) -> int:
+        return self.path_id("id")
+
+    def path_id(self, name: str) -> int:
+        """Return the number in the path; whatever is no id of ours is unknown."""
+        return identifier(self.request.match_info[name])
+
+    @property
+    def key(self) -> str | None:
+        """The ``Idempotency-Key``, if one was sent."""
+        key = self.request.headers.get("Idempotency-Key")
+        if key is not None and not 1 <= len(key) <= KEY_MAX:
+            raise BadRequest(f"An Idempotency-Key has 1 to {KEY_MAX} characters.")
+        return key
+
+    @property
+    def versions(self) -> frozenset[int] | None:
+        """The ticket versions that ``If-Match`` admits; None is any. An ETag that is none of ours admits nothing."""
+        header = self.request.headers.get(hdrs.IF_MATCH)
+        if header is None or header.strip() == "*":
+            return None
+        found = (_VERSION.fullmatch(part) for part in header.split(","))
+        return frozenset(int(match[1]) for match in found if match)
+
+    async def write(self, fn: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run the function in a transaction and, under an Idempotency-Key, keep its result as the answer.
+
+        The function must therefore return the answer's body.
+        """
+        space.require_room(self.app)
+        if self._scope is None:
+            return await self.db.write(fn, *args, **kwargs)
+
+        def remembered(tx: Tx) -> T:
+            result = fn(tx, *args, **kwargs)
+            self._remember(tx, self.row.status, encode(result), self._located(result))
+            return result
+
+        return await self.db.write(remembered)
+
+    async def read(self, fn: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Ask on a reader's thread: for what has no small bound."""
+        return await self.db.read(fn, *args, **kwargs)
+
+    def peek(self, fn: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Ask in place: for short indexed reads."""
+        return self.db.peek(fn, *args, **kwargs)
+
+    def answer(self, result: object) -> web.Response:
+        """Return the result as the row's JSON answer."""
+        if result is None:
+            return web.Response(status=204)
+        response = _json(self.row.status, encode(result))
+        if location := self._located(result):
+            response.headers[hdrs.LOCATION] = location
+        return response
+
+    def replay(self, fingerprint: bytes) -> web.Response | None:
+        """Return the answer that this key got before, None the first time. Raises IdempotencyConflict."""
+        if self._scope is None:
+            return None
+        self._fingerprint = fingerprint
+        stored = self.peek(idempotency.find, self._scope)
+        if stored is None:
+            return None
+        if stored.fingerprint != fingerprint:
+            raise IdempotencyConflict()
+        if stored.status >= 400:
+            response = problems.replayed(stored.status, stored.body, self.request["request_id"])
+        else:
+            response = _json(stored.status, stored.body) if stored.body else web.Response(status=stored.status)
+        if stored.location:
+            response.headers[hdrs.LOCATION] = stored.location
+        response.headers["Idempotent-Replayed"] = "true"
+        return response
+
+    async def run(self, action: Callable[[], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
+        """Run the handler, at most once at a time for one Idempotency-Key, and keep a refusal as well."""
+        key = self.key
+        takes_key = self.row.method == hdrs.METH_POST and not self.row.path.startswith("/api/auth/")
+        if key is None or self.row.own_key or not takes_key or self.caller is None:
+            return await action()
+        scope = idempotency.Scope(self.actor.id, self.row.method, self.request.path.rstrip("/"), key)
+        running, mark = self.app[RUNNING], (scope.user_id, scope.method, scope.path, scope.key)
+        if mark in running:
+            raise InProgress()
+        running.add(mark)
+        self._scope = scope
+        try:
+            return await action()
+        except Refused as refusal:
+            await self._keep_refusal(refusal)
+            raise
+        finally:
+            running.discard(mark)
+
+    async def _keep_refusal(self, refusal: Refused) -> None:
+        status = problems.status_of(refusal)
+        fleeting = isinstance(refusal, IdempotencyConflict | InProgress | RateLimited | Forbidden | Unauthenticated)
+        if self._fingerprint and status < 500 and not fleeting:
+            try:
+                await self.db.write(self._remember, status, problems.body_of(refusal), None)
+            except StorageFull:
+                return
+
+    def _remember(self, tx: Tx, status: int, body: bytes, location: str | None) -> None:
+        assert self._scope is not None
+        stored = idempotency.Stored(self._fingerprint, status, location, body)
+        idempotency.save(tx, self._scope, stored, self.now)
+
+    def _located(self, result: object) -> str | None:
+        return self.row.location.format(id=getattr(result, "id", "")) if self.row.location else None
+
+
+def identifier(text: str) -> int:
+    """Return the id that the text spells. Raises NotFound for whatever is none of ours."""
+    if not _ID.fullmatch(text) or int(text) > ID_MAX:
+        raise NotFound()
+    return int(text)
+
+
+def by_number(load: Callable[[Connection, int], object]) -> Loader:
+    """Return the loader of things that are known by a number."""
+    return lambda conn, text: load(conn, identifier(text))
+
+
+def handler_of(row: Row) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Return what aiohttp calls: the order of refusals is 401, 404, 403, then the body, then the desk's own."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        call = Call(request, row)
+        _admit(call)
+        return await call.run(lambda: _act(call))
+
+    return handle
+
+
+def register(app: web.Application, rows: Sequence[Row]) -> None:
+    """Add the rows to the router; a closing slash may be left out or added anywhere."""
+    for row in rows:
+        handle = handler_of(row)
+        paths = {row.path, row.path.rstrip("/") or "/"}
+        if row.kind is Kind.API:
+            paths.add(row.path.rstrip("/") + "/")
+        for path in paths:
+            app.router.add_route(row.method, path, handle)
+            if row.method == hdrs.METH_GET:
+                app.router.add_route(hdrs.METH_HEAD, path, handle)
+
+
+def _admit(call: Call) -> None:
+    row = call.row
+    if row.who is None:
+        return
+    if call.caller is None:
+        if row.kind is Kind.PAGE:
+            raise _to_login(call.request)
+        raise Unauthenticated()
+    auth.check_csrf(call.request, call.caller)
+    if row.on is not None:
+        call.thing = call.peek(row.on, call.request.match_info["id"])
+    access.require(call.actor, row.who, call.thing)
+
+
+def _to_login(request: web.Request) -> web.HTTPException:
+    back = request.path_qs if request.method in (hdrs.METH_GET, hdrs.METH_HEAD) else "/"
+    return web.HTTPSeeOther("/login" if back == "/" else f"/login?next={quote(back, safe='')}")
+
+
+async def _act(call: Call) -> web.StreamResponse:
+    row, request = call.row, call.request
+    values: list[Any] = [call]
+    if row.body is not None:
+        raw = await json_bytes(request)
+        if call._scope is not None:
+            replayed = call.replay(_fingerprint(raw))
+            if replayed is not None:
+                return replayed
+        values.append(decode.body(raw, row.body))
+    elif call._scope is not None and not row.raw_body:
+        replayed = call.replay(_fingerprint(await request.read()))
+        if replayed is not None:
+            return replayed
+    if row.query is not None:
+        values.append(decode.parameters(request.query, row.query))
+    elif request.query_string and row.kind is Kind.API:
+        decode.parameters(request.query, _Nothing)
+    result = await row.handler(*values)
+    if isinstance(result, web.StreamResponse):
+        return result
+    if row.etag:
+        return _tagged(request, result)
+    return call.answer(result)
+
+
+class _Nothing(msgspec.Struct, frozen=True):
+    """The query of a call that takes none."""
+
+
+async def json_bytes(request: web.Request) -> bytes:
+    """Return the body of a JSON request. Raises UnsupportedMedia for anything else."""
+    if hdrs.CONTENT_ENCODING in request.headers:
+        raise UnsupportedMedia("Send the body as it is, without a Content-Encoding.")
+    if request.content_type != "application/json" or hdrs.CONTENT_TYPE not in request.headers:
+        raise UnsupportedMedia("Send application/json.")
+    if (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
+        raise UnsupportedMedia("Send JSON in UTF-8.")
+    return await request.read()
+
+
+def _fingerprint(raw: bytes) -> bytes:
+    """Return what two requests with the same JSON have in common, however it is spelled."""
+    try:
+        raw = msgspec.json.encode(msgspec.json.decode(raw), order="deterministic")
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        pass  # it will be refused; the same bytes are refused alike
+    return blake2b(raw, digest_size=16).digest()
+
+
+def _json(status: int, body: bytes, headers: Mapping[str, str] | None = None) -> web.Response:
+    return web.Response(status=status, body=body, content_type="application/json", headers=headers)
+
+
+def _tagged(request: web.Request, result: Any) -> web.Response:
+    """Answer with an ETag of the version and of all the rest that this caller sees, or with 304."""
+    body = encode(result)
+    tag = f'"v{result.version}.{blake2b(body, digest_size=6).hexdigest()}"'
+    headers = {hdrs.ETAG: tag, hdrs.CACHE_CONTROL: "private, no-cache"}
+    known = request.headers.get(hdrs.IF_NONE_MATCH)
+    if known is not None and (known.strip() == "*" or tag in (t.strip().removeprefix("W/") for t in known.split(","))):
+        return web.Response(status=304, headers=headers)
+    return _json(200, body, headers)

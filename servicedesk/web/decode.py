@@ -1,0 +1,222 @@
+"""From bytes and query strings to typed values; what is wrong is all named at once."""
+
+import re
+import types
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec.structs import FieldInfo, fields
+
+from servicedesk.domain.errors import BadJson, BadParameter, FieldError, Invalid
+
+T = TypeVar("T")
+Check = Callable[[Any, str], Iterator[FieldError]]
+
+DEPTH_MAX: Final = 64
+_QUOTED: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_AT: Final = re.compile(r" - at `\$(.*)`$")
+_STEP: Final = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
+
+
+def checked(check: Check) -> msgspec.Meta:
+    """Return the annotation that has a field's value looked at by a rule of ``domain``."""
+    return msgspec.Meta(extra={"check": check})
+
+
+def body(raw: bytes, into: type[T]) -> T:
+    """Return the JSON as a value of the type. Raises BadJson, or Invalid naming every bad field."""
+    plain(raw)
+    try:
+        value = _decoder(into).decode(raw)
+    except msgspec.ValidationError:
+        raise Invalid(list(_all_errors(json_value(raw), into, ""))) from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadJson(f"The body is not JSON: {error}.") from None
+    if errors := list(_check_errors(value, into, "")):
+        raise Invalid(errors)
+    return value
+
+
+def plain(raw: bytes) -> None:
+    """Raise BadJson unless the bytes are UTF-8 and nested no deeper than 64."""
+    if not raw.strip():
+        raise BadJson("The body is empty; JSON is expected.")
+    try:
+        raw.decode()
+    except UnicodeDecodeError as error:
+        raise BadJson(f"The body is not UTF-8: byte {error.start} is wrong.") from None
+    if raw.count(b"[") + raw.count(b"{") > DEPTH_MAX and _depth(raw) > DEPTH_MAX:
+        raise BadJson(f"The body is nested deeper than {DEPTH_MAX}.")
+
+
+def json_value(raw: bytes) -> Any:
+    """Return the JSON as plain Python values. Raises BadJson."""
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, msgspec.ValidationError, RecursionError) as error:
+        raise BadJson(f"The body is not JSON: {error}.") from None
+
+
+def parameters(query: Mapping[str, str], into: type[T]) -> T:
+    """Return the query string as a value of the type; lists are separated by commas. Raises BadParameter."""
+    known = _shape(into)
+    values: dict[str, Any] = {}
+    for name, text in query.items():
+        if name not in known:
+            raise BadParameter(name, f"There is no parameter {name!r} here.")
+        if name in values:
+            raise BadParameter(name, f"The parameter {name!r} is given twice.")
+        if "\0" in text:
+            raise BadParameter(name, f"{name}: must not contain NUL.")
+        values[name] = text.split(",") if known[name].is_list else text
+    try:
+        return msgspec.convert(values, into, strict=False)
+    except msgspec.ValidationError as error:
+        message, pointer = _located(error, "")
+        name = pointer.split("/")[1] if pointer else "?"
+        raise BadParameter(name, f"{name}: {message}.") from None
+
+
+class _Field(msgspec.Struct, frozen=True):
+    info: FieldInfo
+    type: Any
+    checks: tuple[Check, ...]
+    struct: type | None
+    is_list: bool
+
+
+@cache
+def _decoder(into: type[T]) -> "msgspec.json.Decoder[T]":
+    return msgspec.json.Decoder(into)
+
+
+@cache
+def _shape(into: type) -> dict[str, _Field]:
+    """Return the fields by their name on the wire."""
+    hints = get_type_hints(into, include_extras=True)
+    shape = {}
+    for info in fields(into):
+        kinds = list(_kinds(hints[info.name]))
+        shape[info.encode_name] = _Field(
+            info,
+            hints[info.name],
+            tuple(k for k in kinds if isinstance(k, _CheckMark)),
+            next((k for k in kinds if isinstance(k, type) and issubclass(k, msgspec.Struct)), None),
+            any(k in (list, tuple) for k in kinds),
+        )
+    return shape
+
+
+class _CheckMark:
+    """A rule found in an annotation."""
+
+    def __init__(self, check: Check) -> None:
+        self._check = check
+
+    def __call__(self, value: Any, pointer: str) -> Iterator[FieldError]:
+        return self._check(value, pointer)
+
+
+def _kinds(hint: Any) -> Iterator[Any]:
+    """Yield the plain types, the origins of generic ones, and the rules that an annotation holds."""
+    origin = get_origin(hint)
+    if origin is Annotated:
+        inner, *marks = get_args(hint)
+        yield from _kinds(inner)
+        for mark in marks:
+            if isinstance(mark, msgspec.Meta) and mark.extra and "check" in mark.extra:
+                yield _CheckMark(mark.extra["check"])
+    elif origin in (Union, types.UnionType):
+        for option in get_args(hint):
+            yield from _kinds(option)
+    else:
+        yield origin or hint
+
+
+def _check_errors(value: Any, into: type, pointer: str) -> Iterator[FieldError]:
+    """Yield what the rules say about a value whose types are right."""
+    if not (isinstance(into, type) and issubclass(into, msgspec.Struct)):
+        return
+    for name, field in _shape(into).items():
+        yield from _field_errors(getattr(value, field.info.name), field, f"{pointer}/{name}")
+    if hasattr(value, "check"):
+        yield from value.check()
+
+
+def _field_errors(value: Any, field: _Field, pointer: str) -> Iterator[FieldError]:
+    if value is None or value is msgspec.UNSET:
+        return
+    if _holds_nul(value):
+        yield FieldError(pointer, "invalid", "must not contain NUL")
+        return
+    for check in field.checks:
+        yield from check(value, pointer)
+    if field.struct is not None and isinstance(value, field.struct):
+        yield from _check_errors(value, field.struct, pointer)
+
+
+def _holds_nul(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    return isinstance(value, list | tuple) and any(isinstance(v, str) and "\0" in v for v in value)
+
+
+def _all_errors(value: Any, into: type, pointer: str) -> Iterator[FieldError]:
+    """Go over the fields one by one, since msgspec stops at the first bad one."""
+    if not (isinstance(into, type) and issubclass(into, msgspec.Struct)) or not isinstance(value, dict):
+        yield from _conversion_errors(value, into, pointer)
+        return
+    shape = _shape(into)
+    for name in value.keys() - shape.keys():
+        yield FieldError(f"{pointer}/{_escape(name)}", "unknown", "is not a field here")
+    for name, field in shape.items():
+        here = f"{pointer}/{name}"
+        if name not in value:
+            if field.info.required:
+                yield FieldError(here, "missing", "is required")
+        elif field.struct is not None and isinstance(value[name], dict):
+            yield from _all_errors(value[name], field.struct, here)
+        else:
+            errors = list(_conversion_errors(value[name], field.type, here))
+            yield from errors
+            if not errors:
+                yield from _field_errors(value[name], field, here)
+
+
+def _conversion_errors(value: Any, into: Any, pointer: str) -> Iterator[FieldError]:
+    try:
+        msgspec.convert(value, into)
+    except msgspec.ValidationError as error:
+        message, where = _located(error, pointer)
+        yield FieldError(where, "invalid", message)
+
+
+def _located(error: msgspec.ValidationError, pointer: str) -> tuple[str, str]:
+    """Split msgspec's message into the words and the JSON pointer of the place."""
+    text = str(error)
+    match = _AT.search(text)
+    if not match:
+        return _lower(text), pointer
+    steps = [_escape(name or index) for name, index in _STEP.findall(match[1])]
+    return _lower(text[: match.start()]), "/".join([pointer, *steps])
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _escape(step: str) -> str:
+    return step.replace("~", "~0").replace("/", "~1")
+
+
+def _depth(raw: bytes) -> int:
+    deepest = depth = 0
+    for byte in _QUOTED.sub(b"", raw):
+        if byte in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"]}":
+            depth -= 1
+    return deepest

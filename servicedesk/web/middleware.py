@@ -1,0 +1,93 @@
+"""Around every request: an id, an answer whatever happens, and the headers that keep a browser safe."""
+
+import logging
+import secrets
+from collections.abc import MutableMapping
+from typing import Final
+
+import aiohttp_jinja2
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
+
+from servicedesk.domain.errors import NotFound, Refused
+from servicedesk.web import problems
+
+log = logging.getLogger(__name__)
+
+CONTENT_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
+    "font-src 'self'; manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+_SAFE: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Content-Security-Policy": CONTENT_POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    hdrs.CACHE_CONTROL: "no-store",
+}
+
+
+@web.middleware
+async def answering(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn what rises from a handler into an answer of the contract; a defect says nothing but the request id."""
+    request_id = secrets.token_hex(8)
+    request["request_id"] = request_id
+    try:
+        return await handler(request)
+    except Refused as refusal:
+        return _refused(request, problems.answer(refusal, request_id), refusal.detail)
+    except web.HTTPException as refusal:
+        return _http_refused(request, refusal, request_id)
+    except ConnectionError:
+        raise
+    except Exception:
+        log.exception("request %s failed: %s %s", request_id, request.method, request.path)
+        problem = problems.plain(500, "Something went wrong here; it was logged.", request_id, "internal")
+        return _refused(request, problem, "Something went wrong here; it was logged.")
+
+
+async def protect(request: web.Request, response: web.StreamResponse) -> None:
+    """Put the safe headers on a response that is about to be sent, unless it brought stricter ones."""
+    make_safe(response.headers, request.get("request_id") or secrets.token_hex(8))
+
+
+def make_safe(headers: MutableMapping[str, str], request_id: str) -> None:
+    for name, value in _SAFE.items():
+        headers.setdefault(name, value)
+    headers["X-Request-Id"] = request_id
+
+
+def _http_refused(request: web.Request, refusal: web.HTTPException, request_id: str) -> web.StreamResponse:
+    """aiohttp's own: an unknown path, a method that the path has not, a body over the limit, a redirect."""
+    if refusal.status < 400:
+        return web.Response(status=refusal.status, headers=refusal.headers)
+    if isinstance(refusal, web.HTTPMethodNotAllowed):
+        allowed = sorted({*refusal.allowed_methods, hdrs.METH_OPTIONS})
+        headers = {hdrs.ALLOW: ", ".join(allowed)}
+        if request.method == hdrs.METH_OPTIONS:
+            return web.Response(status=204, headers=headers)
+        detail = f"{request.method[:20]} is not possible here; {', '.join(allowed)} is."
+        response = _refused(request, problems.plain(405, detail, request_id), detail)
+        response.headers.update(headers)
+        return response
+    if refusal.status == 404:
+        missing = NotFound(f"There is no {request.path[:200]} here.")
+        return _refused(request, problems.answer(missing, request_id), missing.detail)
+    if refusal.status == 413:
+        detail = "The body is larger than 1 MiB."
+        return _refused(request, problems.plain(413, detail, request_id, "too_large"), detail)
+    detail = (refusal.text or refusal.reason)[:200]
+    return _refused(request, problems.plain(refusal.status, detail, request_id), detail)
+
+
+def _refused(request: web.Request, problem: web.Response, detail: str) -> web.StreamResponse:
+    """Return the problem, or for a browser that asked for a page, the error page."""
+    if request.path.startswith("/api/") or "text/html" not in request.headers.get(hdrs.ACCEPT, ""):
+        return problem
+    context = {"status": problem.status, "detail": detail, "request_id": request["request_id"]}
+    try:
+        return aiohttp_jinja2.render_template("error.html", request, context, status=problem.status)
+    except Exception:
+        log.exception("the error page failed")
+        return problem

@@ -1,0 +1,54 @@
+"""The server under the application: deadlines for slow heads, and refusals that no handler sees."""
+
+import logging
+import secrets
+from typing import Any, Final
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+from aiohttp.web_request import BaseRequest
+
+from servicedesk.web import middleware, problems
+
+log = logging.getLogger(__name__)
+
+IDLE: Final = 50.0
+"""Seconds that a connection may be silent, or its request's head incomplete."""
+BACKLOG: Final = 4096
+
+
+class _Protocol(RequestHandler):
+    """A connection; what cannot be read as a request at all is refused in the contract's form as well."""
+
+    def handle_error(
+        self,
+        request: BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        request_id = secrets.token_hex(8)
+        if status == 500:
+            log.error("request %s failed", request_id, exc_info=exc)
+        detail = "The request cannot be read." if status == 400 else "Something went wrong here; it was logged."
+        response = problems.plain(status, detail, request_id)
+        middleware.make_safe(response.headers, request_id)
+        response.force_close()
+        return response
+
+
+class _Server(web.Server):
+    def __call__(self) -> RequestHandler:
+        return _Protocol(self, loop=self._loop, **self._kwargs)
+
+
+class Runner(web.AppRunner):
+    """Runs the application behind our own connections."""
+
+    def __init__(self, app: web.Application, **options: Any) -> None:
+        super().__init__(app, access_log=None, keepalive_timeout=IDLE, **options)
+
+    async def _make_server(self) -> web.Server:
+        server = await super()._make_server()
+        server.__class__ = _Server
+        return server
