@@ -62,7 +62,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Clock(msgspec.Struct, frozen=True):
-    """One promise, kept in time if ``met_at`` is not after ``due_at``, which stands still while it is paused."""
+    """One promise, kept in time if ``met_at`` is not after ``due_at``, which stands still in a pause."""
 
     target: int
     due_at: Instant
