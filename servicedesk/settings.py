@@ -1,0 +1,266 @@
+"""What can be set: flag, else environment, else servicedesk.toml in the data folder, else default."""
+
+import os
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+PREFIX: Final = "SERVICEDESK_"
+FILE: Final = "servicedesk.toml"
+KEY_FILE: Final = "secret.key"
+KEY_LENGTH: Final = 32
+MASK: Final = "********"
+
+Network = IPv4Network | IPv6Network
+
+
+class Environment(StrEnum):
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+    TESTING = "testing"
+
+
+class BadSetting(Exception):
+    """A value cannot be used; the text is one line that says which, from where, and what would do."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    env: Environment = Environment.PRODUCTION
+    host: str = "127.0.0.1"
+    port: int = 8080
+    data_dir: Path
+    secret_key: str
+    public_url: str | None = None
+    """The origin that people type, for example ``https://desk.example.org``; None is whatever they asked."""
+    trusted_proxies: tuple[Network, ...] = ()
+    """Peers whose word about the client's address is taken."""
+    session_days: int = 14
+    log_level: str = "info"
+
+    @property
+    def database(self) -> Path:
+        return self.data_dir / "servicedesk.db"
+
+    @property
+    def is_https(self) -> bool:
+        return self.public_url is not None and self.public_url.startswith("https:")
+
+    @property
+    def is_testing(self) -> bool:
+        return self.env is Environment.TESTING
+
+    @property
+    def is_development(self) -> bool:
+        return self.env is Environment.DEVELOPMENT
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """The settings and, by name, where each value came from."""
+
+    settings: Settings
+    sources: Mapping[str, str]
+
+    def lines(self) -> list[str]:
+        """Return a line for each setting, secrets masked."""
+        values = {name: getattr(self.settings, name) for name in self.sources}
+        return [f"{name} = {_shown(name, value)}  ({self.sources[name]})" for name, value in values.items()]
+
+
+def load(flags: Mapping[str, str], environ: Mapping[str, str] = os.environ) -> Loaded:
+    """Find every setting's value. Writes nothing; without a key anywhere ``secret_key`` is empty.
+
+    Raises BadSetting for the first value that cannot be used.
+    """
+    data_dir, source = _data_dir(flags, environ)
+    written = _written(data_dir)
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for name, parse in _PARSERS.items():
+        if name == "data_dir":
+            values[name], sources[name] = data_dir, source
+            continue
+        found = _found(name, flags, environ, written)
+        if found is None:
+            sources[name] = "default"
+            continue
+        raw, sources[name] = found
+        values[name] = _parsed(name, parse, raw, sources[name])
+    if "secret_key" not in values:
+        values["secret_key"] = _stored_key(data_dir / KEY_FILE)
+        sources["secret_key"] = KEY_FILE if values["secret_key"] else "made at the first start"
+    return Loaded(Settings(**values), sources)
+
+
+def with_key(settings: Settings) -> Settings:
+    """Return the settings with a secret key, made and kept in the data folder when there was none."""
+    if settings.secret_key:
+        return settings
+    path = settings.data_dir / KEY_FILE
+    key = secrets.token_urlsafe(KEY_LENGTH)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(key + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return msgspec.structs.replace(settings, secret_key=key)
+
+
+def _data_dir(flags: Mapping[str, str], environ: Mapping[str, str]) -> tuple[Path, str]:
+    raw, source = _found("data_dir", flags, environ, {}) or ("data", "default")
+    return _parsed("data_dir", _path, raw, source), source
+
+
+def _found(
+    name: str, flags: Mapping[str, str], environ: Mapping[str, str], written: Mapping[str, Any]
+) -> tuple[Any, str] | None:
+    """Return the setting's raw value and where it stands, or None. An empty variable counts as none."""
+    if name in flags:
+        return flags[name], f"flag --{name.replace('_', '-')}"
+    variable = PREFIX + name.upper()
+    if environ.get(variable):
+        return environ[variable], f"environment {variable}"
+    if name in _SECRETS and environ.get(f"{variable}_FILE"):
+        return _content(Path(environ[f"{variable}_FILE"]), f"{variable}_FILE"), f"environment {variable}_FILE"
+    if name in written:
+        return written[name], FILE
+    return None
+
+
+def _written(data_dir: Path) -> dict[str, Any]:
+    path = data_dir / FILE
+    try:
+        text = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise BadSetting(f"{path} cannot be read: {error.strerror}.") from None
+    import tomllib
+
+    try:
+        values = tomllib.loads(text.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSetting(f"{path} is not TOML: {error}.") from None
+    for name in values:
+        if name not in _PARSERS or name == "data_dir":
+            known = ", ".join(sorted(_PARSERS.keys() - {"data_dir"}))
+            raise BadSetting(f"{path} has {name!r}, which is no setting there; known are {known}.")
+    return values
+
+
+def _parsed(name: str, parse: Callable[[Any], Any], raw: Any, source: str) -> Any:
+    try:
+        return parse(raw)
+    except ValueError as error:
+        shown = "" if name in _SECRETS else f" (it is {str(raw)[:80]!r})"
+        raise BadSetting(f"{name} from {source} {error}{shown}.") from None
+
+
+def _content(path: Path, variable: str) -> str:
+    try:
+        return path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise BadSetting(f"{variable} names {path}, which cannot be read: {reason}.") from None
+
+
+def _stored_key(path: Path) -> str:
+    try:
+        found = path.read_text("utf-8").strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except (OSError, UnicodeDecodeError):
+        raise BadSetting(f"{path} cannot be read; it holds the key that sessions hang on.") from None
+    return str(_parsed("secret_key", _key, found, str(path)))
+
+
+def _shown(name: str, value: Any) -> str:
+    if name in _SECRETS:
+        return MASK if value else "(none yet)"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "(none)"
+    return "(as asked)" if value is None else str(value)
+
+
+def _text(raw: Any) -> str:
+    if not isinstance(raw, str) or not raw.strip() or not raw.isprintable():
+        raise ValueError("must be a text that is not empty")
+    return raw.strip()
+
+
+def _path(raw: Any) -> Path:
+    return Path(_text(raw)).expanduser().absolute()
+
+
+def _one_of(*names: str) -> Callable[[Any], str]:
+    def parse(raw: Any) -> str:
+        if raw not in names:
+            raise ValueError(f"must be one of {', '.join(names)}")
+        return str(raw)
+
+    return parse
+
+
+def _environment(raw: Any) -> Environment:
+    return Environment(_one_of(*Environment)(raw))
+
+
+def _number(least: int, most: int) -> Callable[[Any], int]:
+    def parse(raw: Any) -> int:
+        is_number = type(raw) is int or (isinstance(raw, str) and re.fullmatch(r"[0-9]{1,9}", raw.strip()))
+        if not is_number or not least <= int(raw) <= most:
+            raise ValueError(f"must be a whole number from {least} to {most}")
+        return int(raw)
+
+    return parse
+
+
+def _key(raw: Any) -> str:
+    if not isinstance(raw, str) or len(raw) < KEY_LENGTH or not raw.isprintable():
+        raise ValueError(f"must be a text of at least {KEY_LENGTH} characters")
+    return raw
+
+
+def _origin(raw: Any) -> str | None:
+    if raw == "":
+        return None
+    wrong = ValueError("must be like https://desk.example.org, without a path")
+    try:
+        parts = urlsplit(_text(raw))
+        port = parts.port
+    except ValueError:
+        raise wrong from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+        raise wrong
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise wrong
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    usual = {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.scheme}://{host}" + ("" if port in (None, usual) else f":{port}")
+
+
+def _networks(raw: Any) -> tuple[Network, ...]:
+    texts = raw.replace(",", " ").split() if isinstance(raw, str) else raw
+    try:
+        return tuple(ip_network(_text(text)) for text in texts)
+    except (ValueError, TypeError):
+        raise ValueError("must be addresses or networks like 10.0.0.0/8, with commas between") from None
+
+
+_SECRETS: Final = frozenset({"secret_key"})
+_PARSERS: Final[dict[str, Callable[[Any], Any]]] = {
+    "env": _environment,
+    "host": _text,
+    "port": _number(0, 65_535),
+    "data_dir": _path,
+    "secret_key": _key,
+    "public_url": _origin,
+    "trusted_proxies": _networks,
+    "session_days": _number(1, 365),
+    "log_level": _one_of("debug", "info", "warning", "error"),
+}

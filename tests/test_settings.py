@@ -1,0 +1,128 @@
+"""Where settings come from, and what is said of bad ones."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from servicedesk import settings
+from servicedesk.settings import BadSetting, Environment, Loaded
+
+KEY = "k" * 40
+
+
+def loaded(data_dir: Path, *, flags: dict[str, str] | None = None, **environ: str) -> Loaded:
+    variables = {f"SERVICEDESK_{name}": text for name, text in environ.items()}
+    return settings.load({"data_dir": str(data_dir), **(flags or {})}, variables)
+
+
+def test_a_flag_beats_the_environment_which_beats_the_file_which_beats_the_default(tmp_path: Path) -> None:
+    assert loaded(tmp_path).settings.port == 8080
+    (tmp_path / "servicedesk.toml").write_text("port = 1")
+    assert loaded(tmp_path).settings.port == 1
+    assert loaded(tmp_path, PORT="2").settings.port == 2
+    assert loaded(tmp_path, PORT="2", flags={"port": "3"}).settings.port == 3
+
+
+def test_every_value_tells_where_it_came_from(tmp_path: Path) -> None:
+    (tmp_path / "servicedesk.toml").write_text('log_level = "debug"')
+
+    lines = loaded(tmp_path, SESSION_DAYS="7", SECRET_KEY=KEY, flags={"port": "0"}).lines()
+
+    assert "port = 0  (flag --port)" in lines
+    assert "session_days = 7  (environment SERVICEDESK_SESSION_DAYS)" in lines
+    assert "log_level = debug  (servicedesk.toml)" in lines
+    assert "env = production  (default)" in lines
+    assert "secret_key = ********  (environment SERVICEDESK_SECRET_KEY)" in lines
+    assert KEY not in "".join(lines)
+
+
+def test_an_empty_variable_is_as_good_as_none(tmp_path: Path) -> None:
+    assert loaded(tmp_path, PORT="").sources["port"] == "default"
+
+
+def test_a_secret_may_lie_in_a_file_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(KEY + "\n")
+
+    found = loaded(tmp_path, SECRET_KEY_FILE=str(tmp_path / "key"))
+
+    assert found.settings.secret_key == KEY
+    assert found.sources["secret_key"] == "environment SERVICEDESK_SECRET_KEY_FILE"
+
+
+def test_a_key_is_made_once_and_is_for_our_eyes_only(tmp_path: Path) -> None:
+    first = settings.with_key(loaded(tmp_path).settings)
+    second = loaded(tmp_path)
+
+    assert len(first.secret_key) >= 32
+    assert second.settings.secret_key == first.secret_key
+    assert second.sources["secret_key"] == "secret.key"
+    assert settings.with_key(second.settings) == second.settings
+    assert stat.S_IMODE((tmp_path / "secret.key").stat().st_mode) == 0o600
+
+
+def test_looking_at_settings_writes_nothing(tmp_path: Path) -> None:
+    loaded(tmp_path / "not there").lines()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("ENV", "staging"),
+        ("PORT", "eighty"),
+        ("PORT", "65536"),
+        ("PORT", "-1"),
+        ("HOST", " "),
+        ("SECRET_KEY", "short"),
+        ("PUBLIC_URL", "desk.example.org"),
+        ("PUBLIC_URL", "https://desk.example.org/path"),
+        ("PUBLIC_URL", "https://:443"),
+        ("PUBLIC_URL", "https://desk:x"),
+        ("TRUSTED_PROXIES", "10.0.0.0/99"),
+        ("SESSION_DAYS", "0"),
+        ("LOG_LEVEL", "loud"),
+    ],
+)
+def test_a_bad_value_is_refused_in_one_line_that_names_it(tmp_path: Path, name: str, text: str) -> None:
+    with pytest.raises(BadSetting) as refusal:
+        loaded(tmp_path, **{name: text})
+
+    line = str(refusal.value)
+    assert name.lower() in line
+    assert f"SERVICEDESK_{name}" in line
+    assert "\n" not in line
+
+
+def test_a_bad_secret_is_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(BadSetting) as refusal:
+        loaded(tmp_path, SECRET_KEY="too-short")
+
+    assert "too-short" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["port = ", "colour = 1", 'data_dir = "x"', "port = true", "trusted_proxies = 7"]
+)
+def test_a_bad_file_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "servicedesk.toml").write_text(text)
+
+    with pytest.raises(BadSetting, match=r"servicedesk\.toml"):
+        loaded(tmp_path)
+
+
+def test_a_secret_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadSetting, match="SECRET_KEY_FILE"):
+        loaded(tmp_path, SECRET_KEY_FILE=str(tmp_path / "none"))
+
+
+def test_an_origin_is_kept_in_its_shortest_form(tmp_path: Path) -> None:
+    assert loaded(tmp_path, PUBLIC_URL="https://Desk.Example.org:443/").settings.public_url == (
+        "https://desk.example.org"
+    )
+    found = loaded(tmp_path, PUBLIC_URL="http://[::1]:8080", ENV="testing", TRUSTED_PROXIES="10.0.0.0/8, ::1")
+    assert found.settings.public_url == "http://[::1]:8080"
+    assert not found.settings.is_https
+    assert found.settings.env is Environment.TESTING
+    assert [str(network) for network in found.settings.trusted_proxies] == ["10.0.0.0/8", "::1/128"]
