@@ -79,8 +79,9 @@ def test_a_hold_a_reopen_and_an_early_close_need_a_word_of_explanation(
     assert reasons(refusal) == ["comment_required"]
 
 
-def test_a_resolved_ticket_is_closed_without_a_word() -> None:
-    move(a_ticket(RESOLVED, assigned_to=ADA, resolved_at=MONDAY), CLOSED)
+def test_what_was_resolved_once_is_closed_without_a_word() -> None:
+    move(a_ticket(RESOLVED, assigned_to=ADA, first_resolved_at=MONDAY), CLOSED)
+    move(a_ticket(OPEN, first_resolved_at=MONDAY, reopen_count=1), CLOSED)
 
 
 def test_a_closed_ticket_can_be_reopened_for_fourteen_days() -> None:

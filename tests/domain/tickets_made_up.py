@@ -46,6 +46,7 @@ _USUAL: dict[str, Any] = {
     "created_at": MONDAY,
     "updated_at": MONDAY,
     "first_response_at": None,
+    "first_resolved_at": None,
     "resolved_at": None,
     "closed_at": None,
     "sla": NO_CLOCKS,
