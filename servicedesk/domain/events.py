@@ -61,3 +61,7 @@ class PersonChanged(msgspec.Struct, frozen=True):
     """What this person may see or how they are called may have changed."""
 
     user_id: int
+
+
+class DrainAgain(msgspec.Struct, frozen=True):
+    """More waiting tickets may find an agent than one transaction gave out."""

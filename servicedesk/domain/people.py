@@ -1,5 +1,6 @@
 """People and teams."""
 
+import re
 from enum import StrEnum
 from typing import Final
 
@@ -96,3 +97,12 @@ def fold(text: str) -> str:
 
 def ref(user: User) -> PersonRef:
     return PersonRef(user.id, user.name)
+
+
+_EMAIL: Final = re.compile(r"[^\s@<>\"(),:;\\\[\]]{1,64}@[^\s@<>\"(),:;\\\[\]]{1,255}", re.ASCII)
+
+
+def is_email(text: str) -> bool:
+    """Return whether mail could be sent there; what exactly is allowed only the other side knows."""
+    match = _EMAIL.fullmatch(text)
+    return match is not None and not text.startswith(".") and ".." not in text and text.isprintable()

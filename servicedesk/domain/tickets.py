@@ -96,6 +96,8 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     created_at: Instant
     updated_at: Instant
     first_response_at: Instant | None
+    first_resolved_at: Instant | None
+    """Set once for ever; ``resolved_at`` is taken back by a reopen."""
     resolved_at: Instant | None
     closed_at: Instant | None
     sla: Sla

@@ -159,7 +159,7 @@ def _is_for_customers(here: Status, there: Status) -> bool:
 
 def _needs_of(ticket: Ticket, to: Status) -> tuple[Need, ...]:
     # What was resolved once has been explained once: closing it later needs no further word.
-    if to is CLOSED and ticket.resolved_at is not None:
+    if to is CLOSED and ticket.first_resolved_at is not None:
         return ()
     return needs(ticket.status, to)
 

@@ -136,6 +136,7 @@ CREATE TABLE messages (
     body TEXT NOT NULL,
     is_internal INTEGER NOT NULL CHECK (is_internal IN (0, 1)),
     client_msg_id TEXT,
+    seq INTEGER NOT NULL DEFAULT 0, -- its place in the room where it was told
     created_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX messages_by_ticket ON messages (ticket_id, id);

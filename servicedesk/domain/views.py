@@ -1,0 +1,361 @@
+"""What a person is shown of tickets, messages and changes: the same for REST, pages, websocket and events."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from servicedesk.domain import sla
+from servicedesk.domain.assignment import Decision
+from servicedesk.domain.people import Author, PersonRef, Requester, Role, Team, TeamRef, User
+from servicedesk.domain.tickets import Change, FromTo, Message, Priority, Status, Ticket
+from servicedesk.domain.times import Instant, iso, iso_or_none
+
+
+class SlaBody(msgspec.Struct, frozen=True):
+    """The clocks, for staff."""
+
+    policy: str | None
+    state: str
+    first_response_due_at: str | None
+    resolution_due_at: str | None
+    due_at: str | None
+    """The next target that is not met yet."""
+
+
+class CustomerSla(msgspec.Struct, frozen=True):
+    """The clocks, for the requester."""
+
+    state: str
+    resolution_due_at: str | None
+
+
+class TicketBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A ticket on the wire. Counts count what the reader can see."""
+
+    id: int
+    reference: str
+    title: str
+    description: str | UnsetType = UNSET
+    status: Status
+    priority: Priority
+    category: str | None
+    tags: tuple[str, ...]
+    required_skills: tuple[str, ...]
+    requester: Requester
+    assigned_to: PersonRef | None
+    team: TeamRef | None
+    escalation_level: int
+    version: int
+    message_count: int
+    file_count: int
+    reopen_count: int
+    created_at: str
+    updated_at: str
+    first_response_at: str | None
+    resolved_at: str | None
+    closed_at: str | None
+    sla: SlaBody | CustomerSla | UnsetType = UNSET
+    allowed_transitions: tuple[Status, ...] | UnsetType = UNSET
+    """The moves that the caller may make now; where one ticket is asked for."""
+    assignment: "DecisionBody | None | UnsetType" = UNSET
+    """Where the desk was to find an agent: how it decided."""
+    escalation: "Escalation | UnsetType" = UNSET
+
+
+class Escalation(msgspec.Struct, frozen=True):
+    level: int
+    reason: str
+    from_: PersonRef | None = msgspec.field(name="from")
+    to: PersonRef | None = None
+
+
+class FactorBody(msgspec.Struct, frozen=True):
+    name: str
+    value: float
+    weight: int
+    points: float
+
+
+class CandidateBody(msgspec.Struct, frozen=True):
+    agent: PersonRef
+    eligible: bool
+    excluded_by: tuple[str, ...]
+    score: float
+    factors: tuple[FactorBody, ...]
+
+
+class DecisionBody(msgspec.Struct, frozen=True):
+    """Who got the ticket and how everybody was judged."""
+
+    policy: str
+    winner: PersonRef | None
+    candidates: tuple[CandidateBody, ...]
+    decided_at: str
+    trigger: str
+
+
+class FileBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A file on the wire."""
+
+    id: str
+    ticket_id: int
+    message_id: int | None
+    filename: str
+    size: int
+    content_type: str
+    category: str
+    sha256: str
+    is_internal: bool
+    uploaded_by: PersonRef
+    created_at: str
+    width: int | None
+    height: int | None
+    download_url: str
+    preview_url: str
+    thumbnail_url: str | None
+
+
+class MessageBody(msgspec.Struct, frozen=True, kw_only=True):
+    id: int
+    ticket_id: int
+    author: Author
+    body: str
+    is_internal: bool
+    files: tuple[FileBody, ...]
+    created_at: str
+    client_msg_id: str | None
+
+
+class ChangeBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of the history on the wire."""
+
+    seq: int
+    type: str
+    actor: PersonRef | None
+    changes: dict[str, FromTo]
+    reason: str | None
+    created_at: str
+
+
+class UserBody(msgspec.Struct, frozen=True, kw_only=True):
+    id: int
+    email: str
+    name: str
+    role: Role
+    is_active: bool
+    max_tickets: int
+    skills: tuple[str, ...]
+    availability: str
+    team_ids: tuple[int, ...]
+    created_at: str
+
+
+class TeamBody(msgspec.Struct, frozen=True, kw_only=True):
+    id: int
+    name: str
+    assignment: str
+    lead_id: int | None
+    member_ids: tuple[int, ...]
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """What a message or a file changes about its ticket."""
+
+    id: int
+    message_count: int
+    file_count: int
+    updated_at: str
+    first_response_at: str | None
+
+
+class TicketEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """The data of ``ticket_updated``."""
+
+    ticket_id: int
+    action: str
+    changes: dict[str, FromTo]
+    version: int
+    actor: PersonRef | None
+    ticket: TicketBody
+    reason: str | None | UnsetType = UNSET
+
+
+class MessageEvent(msgspec.Struct, frozen=True):
+    """The data of ``new_message``."""
+
+    message: MessageBody
+    ticket: Counts
+
+
+class FileEvent(msgspec.Struct, frozen=True):
+    """The data of ``file_uploaded``."""
+
+    file: FileBody
+    ticket: Counts
+
+
+STAFF_ONLY_FIELDS: Final = frozenset({"required_skills", "sla"})
+"""Fields whose changes customers do not hear of."""
+
+
+def ticket(shown: Ticket, at: Instant, *, staff: bool) -> TicketBody:
+    """Return the ticket as staff or its requester see it."""
+    return _ticket(shown, staff, staff_sla(shown, at) if staff else customer_sla(shown, at), shown.description)
+
+
+def for_room(shown: Ticket) -> TicketBody:
+    """Return the ticket as everybody in its room may hear it: what a customer sees, without clocks."""
+    return _ticket(shown, False, UNSET, shown.description)
+
+
+def summary(body: TicketBody) -> TicketBody:
+    """Return what the room of all staff hears: everything but the long text."""
+    return msgspec.structs.replace(body, description=UNSET)
+
+
+def sla_state(shown: Ticket, at: Instant) -> str:
+    clocks = shown.sla
+    return str(
+        sla.state(clocks.phase, clocks.risk_at, clocks.breach_at, at, has_policy=clocks.policy is not None)
+    )
+
+
+def staff_sla(shown: Ticket, at: Instant) -> SlaBody:
+    clocks = shown.sla
+    return SlaBody(
+        clocks.policy,
+        sla_state(shown, at),
+        iso_or_none(clocks.first_response_due_at),
+        iso_or_none(clocks.resolution_due_at),
+        iso_or_none(clocks.due_at),
+    )
+
+
+def customer_sla(shown: Ticket, at: Instant) -> CustomerSla:
+    return CustomerSla(sla_state(shown, at), iso_or_none(shown.sla.resolution_due_at))
+
+
+def counts(shown: Ticket, *, staff: bool) -> Counts:
+    return Counts(
+        shown.id,
+        message_count(shown, staff=staff),
+        file_count(shown, staff=staff),
+        iso(shown.updated_at),
+        iso_or_none(shown.first_response_at),
+    )
+
+
+def message_count(shown: Ticket, *, staff: bool) -> int:
+    return shown.public_messages + (shown.internal_messages if staff else 0)
+
+
+def file_count(shown: Ticket, *, staff: bool) -> int:
+    return shown.public_files + (shown.internal_files if staff else 0)
+
+
+def message(shown: Message, files: Iterable[FileBody] = ()) -> MessageBody:
+    return MessageBody(
+        id=shown.id,
+        ticket_id=shown.ticket_id,
+        author=shown.author,
+        body=shown.body,
+        is_internal=shown.is_internal,
+        files=tuple(files),
+        created_at=iso(shown.created_at),
+        client_msg_id=shown.client_msg_id,
+    )
+
+
+def change(shown: Change, *, staff: bool) -> ChangeBody:
+    """Return a row of the history; customers are not told reasons."""
+    return ChangeBody(
+        seq=shown.seq,
+        type=shown.type,
+        actor=shown.actor,
+        changes=shown.changes if staff else public_changes(shown.changes),
+        reason=shown.reason if staff else None,
+        created_at=iso(shown.created_at),
+    )
+
+
+def public_changes(changes: dict[str, FromTo]) -> dict[str, FromTo]:
+    return {name: value for name, value in changes.items() if name not in STAFF_ONLY_FIELDS}
+
+
+def decision(made: Decision, trigger: str, at: Instant) -> DecisionBody:
+    candidates = tuple(
+        CandidateBody(
+            PersonRef(judged.id, judged.name),
+            judged.eligible,
+            tuple(map(str, judged.excluded_by)),
+            judged.score,
+            tuple(FactorBody(str(f.name), f.value, f.weight, f.points) for f in judged.factors),
+        )
+        for judged in made.judged
+    )
+    winner = next((c.agent for c in candidates if c.agent.id == made.winner), None)
+    return DecisionBody(str(made.policy), winner, candidates, iso(at), trigger)
+
+
+def user(shown: User) -> UserBody:
+    return UserBody(
+        id=shown.id,
+        email=shown.email,
+        name=shown.name,
+        role=shown.role,
+        is_active=shown.is_active,
+        max_tickets=shown.max_tickets,
+        skills=shown.skills,
+        availability=str(shown.availability),
+        team_ids=shown.team_ids,
+        created_at=iso(shown.created_at),
+    )
+
+
+def team(shown: Team) -> TeamBody:
+    return TeamBody(
+        id=shown.id,
+        name=shown.name,
+        assignment=str(shown.assignment),
+        lead_id=shown.lead_id,
+        member_ids=shown.member_ids,
+    )
+
+
+def with_moves(body: TicketBody, moves: Sequence[Status]) -> TicketBody:
+    return msgspec.structs.replace(body, allowed_transitions=tuple(moves))
+
+
+def _ticket(
+    shown: Ticket,
+    staff: bool,
+    clocks: SlaBody | CustomerSla | UnsetType,
+    description: str | UnsetType,
+) -> TicketBody:
+    return TicketBody(
+        id=shown.id,
+        reference=shown.reference,
+        title=shown.title,
+        description=description,
+        status=shown.status,
+        priority=shown.priority,
+        category=shown.category,
+        tags=shown.tags,
+        required_skills=shown.required_skills,
+        requester=shown.requester,
+        assigned_to=shown.assigned_to,
+        team=shown.team,
+        escalation_level=shown.escalation_level,
+        version=shown.version,
+        message_count=message_count(shown, staff=staff),
+        file_count=file_count(shown, staff=staff),
+        reopen_count=shown.reopen_count,
+        created_at=iso(shown.created_at),
+        updated_at=iso(shown.updated_at),
+        first_response_at=iso_or_none(shown.first_response_at),
+        resolved_at=iso_or_none(shown.resolved_at),
+        closed_at=iso_or_none(shown.closed_at),
+        sla=clocks,
+    )

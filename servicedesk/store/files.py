@@ -1,0 +1,80 @@
+"""Files as they are stored: what is known of them; their bytes are in the blob store."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from servicedesk.domain.errors import NotFound
+from servicedesk.domain.people import PersonRef
+from servicedesk.domain.times import Instant
+from servicedesk.store.db import Connection, Tx
+
+_SELECT: Final = (
+    "SELECT f.*, u.name AS uploader_name, t.requester_id FROM files f"
+    " JOIN users u ON u.id = f.uploaded_by JOIN tickets t ON t.id = f.ticket_id"
+)
+
+
+class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    ticket_id: int
+    message_id: int | None
+    filename: str
+    size: int
+    content_type: str
+    category: str
+    sha256: str
+    is_internal: bool
+    uploaded_by: PersonRef
+    requester_id: int
+    """Whose ticket it hangs on."""
+    width: int | None
+    height: int | None
+    has_thumbnail: bool
+    piece: int
+    created_at: Instant
+
+
+def get(conn: Connection, file_id: str) -> StoredFile:
+    """Return the file, or raise NotFound."""
+    row = conn.execute(f"{_SELECT} WHERE f.id = ?", (file_id,)).fetchone()
+    if row is None:
+        raise NotFound("There is no such file.")
+    return _file(row)
+
+
+def of_messages(conn: Connection, message_ids: Sequence[int]) -> list[StoredFile]:
+    """Return the files of these messages, oldest first."""
+    marks = ", ".join("?" * len(message_ids))
+    found = conn.execute(
+        f"{_SELECT} WHERE f.message_id IN ({marks}) ORDER BY f.created_at, f.id", tuple(message_ids)
+    )
+    return [_file(row) for row in found.fetchall()]
+
+
+def bind(tx: Tx, file_id: str, message_id: int) -> None:
+    """Hang the file on a message."""
+    tx.execute("UPDATE files SET message_id = ? WHERE id = ?", (message_id, file_id))
+
+
+def _file(row: sqlite3.Row) -> StoredFile:
+    return StoredFile(
+        id=row["id"],
+        ticket_id=row["ticket_id"],
+        message_id=row["message_id"],
+        filename=row["filename"],
+        size=row["size"],
+        content_type=row["content_type"],
+        category=row["category"],
+        sha256=row["sha256"],
+        is_internal=bool(row["is_internal"]),
+        uploaded_by=PersonRef(row["uploaded_by"], row["uploader_name"]),
+        requester_id=row["requester_id"],
+        width=row["width"],
+        height=row["height"],
+        has_thumbnail=bool(row["has_thumbnail"]),
+        piece=row["piece"],
+        created_at=row["created_at"],
+    )

@@ -1,0 +1,118 @@
+"""Every change of a ticket, and every decision about who gets it."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from servicedesk.domain.people import PersonRef
+from servicedesk.domain.sla import Entry
+from servicedesk.domain.tickets import Change, FromTo, Priority, Status
+from servicedesk.domain.times import Instant
+from servicedesk.store.db import Connection, Tx
+
+Changes = Mapping[str, FromTo]
+_encode: Final = msgspec.json.Encoder().encode
+_changes: Final = msgspec.json.Decoder(dict[str, FromTo]).decode
+
+
+def append(
+    tx: Tx,
+    ticket_id: int,
+    type_: str,
+    changes: Changes,
+    *,
+    actor_id: int | None,
+    reason: str | None,
+    is_internal: bool,
+    at: Instant,
+) -> int:
+    """Write the change down and return its number in the ticket's history."""
+    seq = tx.execute(
+        "UPDATE tickets SET changes = changes + 1 WHERE id = ? RETURNING changes", (ticket_id,)
+    ).fetchone()[0]
+    tx.execute(
+        "INSERT INTO history (ticket_id, seq, type, actor_id, changes, reason, is_internal, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (ticket_id, seq, type_, actor_id, _encode(changes).decode(), reason, int(is_internal), at),
+    )
+    return int(seq)
+
+
+def page(conn: Connection, ticket_id: int, *, after: int, limit: int, internal: bool) -> list[Change]:
+    """Return changes, oldest first; without ``internal`` only what everybody may see."""
+    found = conn.execute(
+        "SELECT h.*, u.name AS actor_name FROM history h LEFT JOIN users u ON u.id = h.actor_id"
+        " WHERE h.ticket_id = ? AND h.seq > ? AND h.is_internal <= ? ORDER BY h.seq LIMIT ?",
+        (ticket_id, after, int(internal), limit),
+    )
+    return [
+        Change(
+            ticket_id=row["ticket_id"],
+            seq=row["seq"],
+            type=row["type"],
+            actor=None if row["actor_id"] is None else PersonRef(row["actor_id"], row["actor_name"]),
+            changes=_changes(row["changes"]),
+            reason=row["reason"],
+            is_internal=bool(row["is_internal"]),
+            created_at=row["created_at"],
+        )
+        for row in found.fetchall()
+    ]
+
+
+def count(conn: Connection, ticket_id: int, *, internal: bool) -> int:
+    row = conn.execute(
+        "SELECT count(*) FROM history WHERE ticket_id = ? AND is_internal <= ?", (ticket_id, int(internal))
+    ).fetchone()
+    return int(row[0])
+
+
+def count_decisions(conn: Connection, ticket_id: int) -> int:
+    row = conn.execute("SELECT count(*) FROM decisions WHERE ticket_id = ?", (ticket_id,)).fetchone()
+    return int(row[0])
+
+
+def clock_log(conn: Connection, ticket_id: int) -> list[Entry]:
+    """Return what the clocks care about: statuses and priorities, each with its moment."""
+    found = conn.execute(
+        "SELECT created_at, changes FROM history WHERE ticket_id = ? ORDER BY seq", (ticket_id,)
+    ).fetchall()
+    log = []
+    for at, raw in found:
+        changes = _changes(raw)
+        status, priority = changes.get("status"), changes.get("priority")
+        if status or priority:
+            log.append(
+                Entry(
+                    at,
+                    Status(str(status.to)) if status else None,
+                    Priority(str(priority.to)) if priority else None,
+                )
+            )
+    return log
+
+
+def record_decision(
+    tx: Tx, ticket_id: int, *, cause: str, policy: str, winner_id: int | None, judged: str, at: Instant
+) -> None:
+    tx.execute(
+        "INSERT INTO decisions (ticket_id, cause, policy, winner_id, judged, decided_at) VALUES (?, ?, ?, ?, ?, ?)",
+        (ticket_id, cause, policy, winner_id, judged, at),
+    )
+
+
+class StoredDecision(msgspec.Struct, frozen=True):
+    id: int
+    cause: str
+    judged: str
+    decided_at: Instant
+
+
+def decisions(conn: Connection, ticket_id: int, *, after: int, limit: int) -> list[StoredDecision]:
+    """Return the decisions about a ticket, oldest first."""
+    found = conn.execute(
+        "SELECT id, cause, judged, decided_at FROM decisions WHERE ticket_id = ? AND id > ? ORDER BY id LIMIT ?",
+        (ticket_id, after, limit),
+    )
+    return [StoredDecision(*row) for row in found.fetchall()]

@@ -1,0 +1,132 @@
+"""Browser sessions and API tokens as rows: one table, hashes only."""
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from servicedesk.domain.errors import NotFound
+from servicedesk.domain.people import User
+from servicedesk.domain.times import Instant
+from servicedesk.store import people
+from servicedesk.store.db import Connection, Tx
+
+
+class Kind(StrEnum):
+    SESSION = "session"
+    """Somebody logged in; it ends with the log-out."""
+    TOKEN = "token"  # noqa: S105
+    """Made for a program; it ends when it is deleted."""
+
+
+class Known(msgspec.Struct, frozen=True):
+    """Who stands behind a session or token."""
+
+    user: User
+    session_id: int
+    kind: Kind
+
+
+class Token(msgspec.Struct, frozen=True, kw_only=True):
+    """An API token as its owner sees it afterwards."""
+
+    id: int
+    name: str
+    created_at: Instant
+    expires_at: Instant | None
+
+
+def who(conn: Connection, hashed: bytes, at: Instant) -> Known | None:
+    """Return the active person whose session or token this is, unless it has expired."""
+    row = conn.execute(
+        "SELECT s.id AS session_id, s.kind, u.id, u.email, u.name, u.role, u.is_active, u.max_tickets,"
+        " u.skills, u.availability, u.created_at FROM sessions s JOIN users u ON u.id = s.user_id"
+        " WHERE s.hash = ? AND (s.expires_at IS NULL OR s.expires_at > ?) AND u.is_active = 1",
+        (hashed, at),
+    ).fetchone()
+    if row is None:
+        return None
+    return Known(people.user_of(conn, row), row["session_id"], Kind(row["kind"]))
+
+
+def alive(conn: Connection, session_id: int, at: Instant) -> User | None:
+    """Return whose session or token this is while it lasts."""
+    row = conn.execute(
+        "SELECT user_id FROM sessions WHERE id = ? AND (expires_at IS NULL OR expires_at > ?)",
+        (session_id, at),
+    ).fetchone()
+    user = people.get(conn, row["user_id"]) if row else None
+    return user if user and user.is_active else None
+
+
+def insert(
+    tx: Tx,
+    *,
+    hashed: bytes,
+    kind: Kind,
+    user_id: int,
+    at: Instant,
+    expires_at: Instant | None,
+    name: str = "",
+) -> int:
+    row = tx.execute(
+        "INSERT INTO sessions (hash, kind, user_id, name, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)"
+        " RETURNING id",
+        (hashed, kind, user_id, name, at, expires_at),
+    ).fetchone()
+    return int(row["id"])
+
+
+def tokens(conn: Connection, user_id: int, *, after: int = 0, limit: int) -> list[Token]:
+    """Return the person's tokens, oldest first; those that have expired are not there any more."""
+    rows = conn.execute(
+        "SELECT id, name, created_at, expires_at FROM sessions"
+        " WHERE user_id = ? AND kind = 'token' AND id > ? ORDER BY id LIMIT ?",
+        (user_id, after, limit),
+    )
+    return [_token(row) for row in rows]
+
+
+def count_tokens(conn: Connection, user_id: int) -> int:
+    row = conn.execute(
+        "SELECT count(*) FROM sessions WHERE user_id = ? AND kind = 'token'", (user_id,)
+    ).fetchone()
+    return int(row[0])
+
+
+def token(conn: Connection, user_id: int, token_id: int) -> Token:
+    """Return one of the person's own tokens, or raise NotFound."""
+    row = conn.execute(
+        "SELECT id, name, created_at, expires_at FROM sessions"
+        " WHERE id = ? AND user_id = ? AND kind = 'token'",
+        (token_id, user_id),
+    ).fetchone()
+    if row is None:
+        raise NotFound(f"You have no token {token_id}.")
+    return _token(row)
+
+
+def end(tx: Tx, session_id: int) -> None:
+    tx.execute("DELETE FROM sessions WHERE id = ?", (session_id,))
+
+
+def end_of_user(tx: Tx, user_id: int, *, kind: Kind | None = None, but: int | None = None) -> frozenset[int]:
+    """End what the person has open, of one kind or all, except one; return what was ended."""
+    rows = tx.execute(
+        "DELETE FROM sessions WHERE user_id = ? AND (? IS NULL OR kind = ?) AND id IS NOT ? RETURNING id",
+        (user_id, kind, kind, but),
+    ).fetchall()
+    return frozenset(row["id"] for row in rows)
+
+
+def sweep(tx: Tx, at: Instant) -> dict[int, frozenset[int]]:
+    """Delete what has expired; return the ids by person."""
+    gone: dict[int, set[int]] = {}
+    rows = tx.execute("DELETE FROM sessions WHERE expires_at <= ? RETURNING id, user_id", (at,)).fetchall()
+    for row in rows:
+        gone.setdefault(row["user_id"], set()).add(row["id"])
+    return {user_id: frozenset(ids) for user_id, ids in gone.items()}
+
+
+def _token(row: Any) -> Token:
+    return Token(id=row["id"], name=row["name"], created_at=row["created_at"], expires_at=row["expires_at"])

@@ -1,0 +1,167 @@
+"""Tickets as they are stored."""
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from servicedesk.domain.errors import NotFound
+from servicedesk.domain.people import PersonRef, Requester, TeamRef, fold
+from servicedesk.domain.tickets import Priority, Sla, Status, Ticket
+from servicedesk.domain.times import Instant
+from servicedesk.store.db import Connection, Tx
+
+SELECT: Final = """
+SELECT t.id, t.title, t.description, t.status, t.priority, t.category, t.tags, t.required_skills,
+    t.requester_id, r.name AS requester_name, r.email AS requester_email,
+    t.assigned_to, a.name AS assignee_name, t.team_id, g.name AS team_name,
+    t.escalation_level, t.version, t.public_messages, t.internal_messages, t.public_files, t.internal_files,
+    t.reopen_count, t.waits, t.created_at, t.updated_at, t.first_response_at, t.first_resolved_at,
+    t.resolved_at, t.closed_at, t.sla_policy, t.sla_phase, t.first_response_due_at, t.resolution_due_at,
+    t.due_at, t.risk_at, t.breach_at
+"""
+JOINS: Final = """
+JOIN users r ON r.id = t.requester_id
+LEFT JOIN users a ON a.id = t.assigned_to
+LEFT JOIN teams g ON g.id = t.team_id
+"""
+_ONE: Final = f"{SELECT} FROM tickets t {JOINS} WHERE t.id = ?"
+_words: Final = msgspec.json.Decoder(tuple[str, ...]).decode
+_json: Final = msgspec.json.Encoder().encode
+
+
+def get(conn: Connection, ticket_id: int) -> Ticket:
+    """Return the ticket, or raise NotFound."""
+    row = conn.execute(_ONE, (ticket_id,)).fetchone()
+    if row is None:
+        raise NotFound(f"There is no ticket {ticket_id}.")
+    return from_row(row)
+
+
+def from_row(row: sqlite3.Row | Sequence[Any]) -> Ticket:
+    """Return the ticket of a row of :data:`SELECT`, whose order of columns this knows."""
+    (
+        id_, title, description, status, priority, category, tags, skills,
+        requester_id, requester_name, requester_email, assignee_id, assignee_name, team_id, team_name,
+        level, version, public_messages, internal_messages, public_files, internal_files,
+        reopens, waits, created, updated, responded, first_resolved, resolved, closed,
+        policy, phase, response_due, resolution_due, due, risk, breach,
+    ) = row  # fmt: skip
+    return Ticket(
+        id=id_,
+        title=title,
+        description=description,
+        status=_STATUS[status],
+        priority=_PRIORITY[priority],
+        category=category,
+        tags=() if tags == "[]" else _words(tags),
+        required_skills=() if skills == "[]" else _words(skills),
+        requester=Requester(requester_id, requester_name, requester_email),
+        assigned_to=None if assignee_id is None else PersonRef(assignee_id, assignee_name),
+        team=None if team_id is None else TeamRef(team_id, team_name),
+        escalation_level=level,
+        version=version,
+        public_messages=public_messages,
+        internal_messages=internal_messages,
+        public_files=public_files,
+        internal_files=internal_files,
+        reopen_count=reopens,
+        waits=bool(waits),
+        created_at=created,
+        updated_at=updated,
+        first_response_at=responded,
+        first_resolved_at=first_resolved,
+        resolved_at=resolved,
+        closed_at=closed,
+        sla=Sla(
+            policy=policy,
+            phase=phase,
+            first_response_due_at=response_due,
+            resolution_due_at=resolution_due,
+            due_at=due,
+            risk_at=risk,
+            breach_at=breach,
+        ),
+    )
+
+
+_STATUS: Final = {str(s): s for s in Status}
+_PRIORITY: Final = {str(p): p for p in Priority}
+
+
+def insert(tx: Tx, columns: Mapping[str, Any], tags: Iterable[str]) -> int:
+    """Write a new ticket and return its id."""
+    names = ", ".join(columns)
+    marks = ", ".join("?" * len(columns))
+    cursor = tx.execute(f"INSERT INTO tickets ({names}) VALUES ({marks})", tuple(columns.values()))
+    ticket_id = int(cursor.lastrowid or 0)
+    _index_tags(tx, ticket_id, tags)
+    return ticket_id
+
+
+def update(tx: Tx, ticket_id: int, columns: Mapping[str, Any]) -> None:
+    """Set columns of a ticket."""
+    assignments = ", ".join(f"{name} = ?" for name in columns)
+    tx.execute(f"UPDATE tickets SET {assignments} WHERE id = ?", (*columns.values(), ticket_id))
+
+
+def set_tags(tx: Tx, ticket_id: int, tags: Sequence[str]) -> None:
+    tx.execute("DELETE FROM ticket_tags WHERE ticket_id = ?", (ticket_id,))
+    _index_tags(tx, ticket_id, tags)
+
+
+def words(values: Iterable[str]) -> str:
+    """Return a list of tags or skills as it is stored."""
+    return _json(tuple(values)).decode()
+
+
+def next_piece(tx: Tx, ticket_id: int) -> int:
+    """Return the next free place of the ticket in the search index."""
+    row = tx.execute("UPDATE tickets SET pieces = pieces + 1 WHERE id = ? RETURNING pieces", (ticket_id,)).fetchone()
+    return int(row[0])
+
+
+def waiting(conn: Connection, most: int) -> list[int]:
+    """Return the tickets that wait for an agent: the most urgent first, of those the oldest."""
+    found = conn.execute(
+        "SELECT id FROM tickets WHERE waits = 1 ORDER BY priority_rank DESC, id LIMIT ?", (most,)
+    )
+    return [row["id"] for row in found.fetchall()]
+
+
+def resolved_before(conn: Connection, at: Instant, most: int) -> list[int]:
+    """Return tickets that have been resolved at least since then, the oldest first."""
+    found = conn.execute(
+        "SELECT id FROM tickets WHERE status = 'resolved' AND resolved_at <= ? ORDER BY resolved_at LIMIT ?",
+        (at, most),
+    )
+    return [row["id"] for row in found.fetchall()]
+
+
+def next_resolved_at(conn: Connection) -> Instant | None:
+    row = conn.execute("SELECT min(resolved_at) FROM tickets WHERE status = 'resolved'").fetchone()
+    return row[0] if row else None
+
+
+def to_warn(conn: Connection, at: Instant, most: int) -> list[int]:
+    """Return tickets whose SLA state has changed by itself, the longest ago first."""
+    found = conn.execute(
+        "SELECT id FROM tickets WHERE sla_wakes_at IS NOT NULL AND sla_wakes_at <= ? ORDER BY sla_wakes_at LIMIT ?",
+        (at, most),
+    )
+    return [row["id"] for row in found.fetchall()]
+
+
+def next_warning_at(conn: Connection) -> Instant | None:
+    row = conn.execute("SELECT min(sla_wakes_at) FROM tickets WHERE sla_wakes_at IS NOT NULL").fetchone()
+    return row[0] if row else None
+
+
+def sla_told(conn: Connection, ticket_id: int) -> str:
+    return str(conn.execute("SELECT sla_told FROM tickets WHERE id = ?", (ticket_id,)).fetchone()["sla_told"])
+
+
+def _index_tags(tx: Tx, ticket_id: int, tags: Iterable[str]) -> None:
+    for tag in tags:
+        tx.execute("INSERT INTO ticket_tags (tag_key, ticket_id) VALUES (?, ?)", (fold(tag), ticket_id))

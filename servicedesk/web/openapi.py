@@ -1,0 +1,147 @@
+"""The OpenAPI 3.1 document, made from the route table and the types that it names."""
+
+import inspect
+import re
+from collections.abc import Iterable
+from functools import cache
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from servicedesk.domain.access import ROLES
+from servicedesk.domain.errors import FieldError
+from servicedesk.version import VERSION
+from servicedesk.web.api import Call, Kind, Row, encode
+
+REFERENCE: Final = "#/components/schemas/{name}"
+_PARAMETER: Final = re.compile(r"\{(\w+)\}")
+_MUTATING: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """A refusal, as RFC 9457 has it."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    """What kind of refusal it is, for a program."""
+    request_id: str
+    errors: list[FieldError] = []
+    """Every bad field of a 422."""
+
+
+async def document(call: Call) -> web.Response:
+    """Return this document."""
+    from servicedesk.web.routes import ROWS  # the table holds this handler too
+
+    return web.Response(
+        body=_encoded(ROWS), content_type="application/json", headers={"Cache-Control": "public, max-age=300"}
+    )
+
+
+@cache
+def describe(rows: tuple[Row, ...]) -> dict[str, Any]:
+    """Return the document of these rows as plain values."""
+    rows = tuple(row for row in rows if row.kind is Kind.API)
+    types = [t for row in rows for t in (row.body, row.query, row.returns) if t is not None]
+    _, components = msgspec.json.schema_components([*types, Problem], REFERENCE)
+    paths: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        paths.setdefault(row.path, {})[row.method.lower()] = _operation(row)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Service desk",
+            "version": VERSION,
+            "description": "Tickets, conversations, files and people of a help desk.",
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+@cache
+def _encoded(rows: tuple[Row, ...]) -> bytes:
+    return encode(describe(rows))
+
+
+def _operation(row: Row) -> dict[str, Any]:
+    summary, _, rest = inspect.getdoc(row.handler or "").partition("\n\n") if row.handler.__doc__ else ("", "", "")
+    operation: dict[str, Any] = {
+        "operationId": f"{row.handler.__module__.rsplit('.', 1)[-1]}_{row.handler.__name__}",
+        "summary": " ".join(summary.split()),
+        "tags": [row.path.split("/")[2] if row.path.startswith("/api/") else "operations"],
+        "parameters": [*_path_parameters(row), *_query_parameters(row), *_header_parameters(row)],
+        "responses": _responses(row),
+        "security": [] if row.who is None else [{"bearer": []}],
+    }
+    if rest:
+        operation["description"] = rest
+    if row.who is not None:
+        operation["x-roles"] = sorted(ROLES[row.who])
+    if row.body is not None:
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": _schema(row.body)}}}
+    return operation
+
+
+def _path_parameters(row: Row) -> Iterable[dict[str, Any]]:
+    for name in _PARAMETER.findall(row.path):
+        schema = {"type": "string"} if row.path.startswith("/api/files/{") else {"type": "integer", "minimum": 1}
+        yield {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def _query_parameters(row: Row) -> Iterable[dict[str, Any]]:
+    if row.query is None:
+        return
+    _, components = msgspec.json.schema_components([row.query], REFERENCE)
+    for name, schema in components[row.query.__name__]["properties"].items():
+        is_list = schema.get("type") == "array" or any(s.get("type") == "array" for s in schema.get("anyOf", ()))
+        form = {"style": "form", "explode": False} if is_list else {}
+        yield {"name": name, "in": "query", "required": False, "schema": schema, **form}
+
+
+def _header_parameters(row: Row) -> Iterable[dict[str, Any]]:
+    if row.method == "POST" and not row.path.startswith("/api/auth/"):
+        schema = {"type": "string", "minLength": 1, "maxLength": 255}
+        yield {"name": "Idempotency-Key", "in": "header", "required": False, "schema": schema}
+
+
+def _responses(row: Row) -> dict[str, Any]:
+    responses: dict[str, Any] = {}
+    answer: dict[str, Any] = {"description": HTTPStatus(row.status).phrase}
+    if row.returns is not None:
+        answer["content"] = {"application/json": {"schema": _schema(row.returns)}}
+    responses[str(row.status)] = answer
+    problem = {"application/problem+json": {"schema": _schema(Problem)}}
+    for status in _refusals(row):
+        responses[str(status)] = {"description": HTTPStatus(status).phrase, "content": problem}
+    return responses
+
+
+def _refusals(row: Row) -> list[int]:
+    """Return the statuses with which this row can refuse."""
+    found = {400}
+    if row.who is not None:
+        found |= {401, 403, 429}
+    if "{" in row.path:
+        found.add(404)
+    if row.body is not None or row.raw_body:
+        found |= {413, 415, 422}
+    if row.method in _MUTATING:
+        found |= {409, 503}
+    if row.on is not None and row.method in _MUTATING:
+        found.add(412)
+    return sorted(found)
+
+
+def _schema(type_: Any) -> dict[str, Any]:
+    (schema,), _ = msgspec.json.schema_components([type_], REFERENCE)
+    return schema
