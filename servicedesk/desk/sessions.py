@@ -1,4 +1,4 @@
-"""Log in and out, change a password, make and end tokens. What ends is told, so that sockets close at once."""
+"""Log in and out, change a password, make and end tokens. What ends is told: its sockets close at once."""
 
 from typing import Final
 
@@ -18,7 +18,7 @@ TOKENS_MAX: Final = 100
 
 
 def open_session(tx: Tx, user_id: int, hashed: bytes, at: Instant, expires_at: Instant) -> Known:
-    """Let the person in. Raises BadCredentials when they were deactivated since their password was checked."""
+    """Let the person in. Raises BadCredentials when they were deactivated while the password was checked."""
     user = people.get(tx, user_id)
     if not user.is_active:
         raise BadCredentials()
