@@ -23,7 +23,16 @@ from servicedesk.domain.errors import (
 )
 from servicedesk.domain.events import DESK, Action, Event, staff_room, ticket_room
 from servicedesk.domain.people import Preset, Role, User, fold, ref
-from servicedesk.domain.tickets import TOP_LEVEL, WORKLOAD, FromTo, Priority, Status, Ticket, distinct, reference
+from servicedesk.domain.tickets import (
+    TOP_LEVEL,
+    WORKLOAD,
+    FromTo,
+    Priority,
+    Status,
+    Ticket,
+    distinct,
+    reference,
+)
 from servicedesk.domain.times import Instant
 from servicedesk.domain.views import DecisionBody, Escalation, TicketBody
 from servicedesk.store import events, history, people, search, tickets
@@ -59,10 +68,10 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
 
     title: str | UnsetType = UNSET
     description: str | UnsetType = UNSET
-    category: str | None | UnsetType = UNSET
+    category: str | UnsetType | None = UNSET
     tags: tuple[str, ...] | UnsetType = UNSET
     required_skills: tuple[str, ...] | UnsetType = UNSET
-    team_id: int | None | UnsetType = UNSET
+    team_id: int | UnsetType | None = UNSET
 
 
 def seen(conn: Connection, ticket_id: int, by: User) -> Ticket:
@@ -347,9 +356,7 @@ def _tell_created(tx: Tx, ticket: Ticket, by: User, at: Instant) -> None:
     }
     if ticket.assigned_to is not None:
         made["assigned_to"] = FromTo(None, ticket.assigned_to.id)
-    history.append(
-        tx, ticket.id, Action.CREATED, made, actor_id=by.id, reason=None, is_internal=False, at=at
-    )
+    history.append(tx, ticket.id, Action.CREATED, made, actor_id=by.id, reason=None, is_internal=False, at=at)
     actor, whole = ref(by), views.ticket(ticket, at, staff=True)
     for room, shown_there in (
         (ticket_room(ticket.id), views.for_room(ticket)),

@@ -59,7 +59,7 @@ class TicketBody(msgspec.Struct, frozen=True, kw_only=True):
     sla: SlaBody | CustomerSla | UnsetType = UNSET
     allowed_transitions: tuple[Status, ...] | UnsetType = UNSET
     """The moves that the caller may make now; where one ticket is asked for."""
-    assignment: "DecisionBody | None | UnsetType" = UNSET
+    assignment: "DecisionBody | UnsetType | None" = UNSET
     """Where the desk was to find an agent: how it decided."""
     escalation: "Escalation | UnsetType" = UNSET
 
@@ -179,7 +179,7 @@ class TicketEvent(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     actor: PersonRef | None
     ticket: TicketBody
-    reason: str | None | UnsetType = UNSET
+    reason: str | UnsetType | None = UNSET
 
 
 class MessageEvent(msgspec.Struct, frozen=True):
@@ -202,7 +202,9 @@ STAFF_ONLY_FIELDS: Final = frozenset({"required_skills", "sla"})
 
 def ticket(shown: Ticket, at: Instant, *, staff: bool) -> TicketBody:
     """Return the ticket as staff or its requester see it."""
-    return _ticket(shown, staff, staff_sla(shown, at) if staff else customer_sla(shown, at), shown.description)
+    return _ticket(
+        shown, staff, staff_sla(shown, at) if staff else customer_sla(shown, at), shown.description
+    )
 
 
 def for_room(shown: Ticket) -> TicketBody:

@@ -97,8 +97,10 @@ class _Job:
 class _Runner(aiosqlite.Connection):
     """An aiosqlite connection that runs a whole function on its thread: one hop a unit of work."""
 
-    async def run(self, fn: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        result: T = await self._execute(fn, self._conn, *args, **kwargs)
+    async def run(
+        self, fn: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        result: T = await self._execute(fn, self._conn, *args, **kwargs)  # type: ignore[no-untyped-call]
         return result
 
 
@@ -160,9 +162,7 @@ class Database:
         """Call it, on the loop, with the notices of each commit, in the order of the log. It must not wait."""
         self._listeners.append(listener)
 
-    async def write(
-        self, fn: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> T:
+    async def write(self, fn: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run the function in a transaction and answer when it is on disk.
 
         What it raises undoes it alone. A caller that is cancelled does not take its job along. Raises

@@ -1,7 +1,8 @@
 """How a row of the route table becomes a handler: who calls, what they may see, what they sent, what they get."""
 
+import contextlib
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
@@ -38,6 +39,8 @@ T = TypeVar("T")
 Loader = Callable[[Connection, str], object]
 Handler = Callable[..., Awaitable[Any]]
 
+TABLE: Final = web.AppKey("table", tuple["Row", ...])
+"""The route table that the application was built from."""
 ID_MAX: Final = 2**53 - 1
 KEY_MAX: Final = 255
 _ID: Final = re.compile(r"[1-9][0-9]{0,15}")
@@ -179,7 +182,9 @@ class Call:
 
         return await self.db.write(remembered)
 
-    async def read(self, fn: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    async def read(
+        self, fn: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         """Ask on a reader's thread: for what has no small bound."""
         return await self.db.read(fn, *args, **kwargs)
 
@@ -209,7 +214,9 @@ class Call:
         if stored.status >= 400:
             response = problems.replayed(stored.status, stored.body, self.request["request_id"])
         else:
-            response = _json(stored.status, stored.body) if stored.body else web.Response(status=stored.status)
+            response = (
+                _json(stored.status, stored.body) if stored.body else web.Response(status=stored.status)
+            )
         if stored.location:
             response.headers[hdrs.LOCATION] = stored.location
         response.headers["Idempotent-Replayed"] = "true"
@@ -237,7 +244,9 @@ class Call:
 
     async def _keep_refusal(self, refusal: Refused) -> None:
         status = problems.status_of(refusal)
-        fleeting = isinstance(refusal, IdempotencyConflict | InProgress | RateLimited | Forbidden | Unauthenticated)
+        fleeting = isinstance(
+            refusal, IdempotencyConflict | InProgress | RateLimited | Forbidden | Unauthenticated
+        )
         if self._fingerprint and status < 500 and not fleeting:
             try:
                 await self.db.write(self._remember, status, problems.body_of(refusal), None)
@@ -270,7 +279,7 @@ def handler_of(row: Row) -> Callable[[web.Request], Awaitable[web.StreamResponse
 
     async def handle(request: web.Request) -> web.StreamResponse:
         call = Call(request, row)
-        _admit(call)
+        await _admit(call)
         return await call.run(lambda: _act(call))
 
     return handle
@@ -278,6 +287,7 @@ def handler_of(row: Row) -> Callable[[web.Request], Awaitable[web.StreamResponse
 
 def register(app: web.Application, rows: Sequence[Row]) -> None:
     """Add the rows to the router; a closing slash may be left out or added anywhere."""
+    app[TABLE] = tuple(rows)
     for row in rows:
         handle = handler_of(row)
         paths = {row.path, row.path.rstrip("/") or "/"}
@@ -289,7 +299,7 @@ def register(app: web.Application, rows: Sequence[Row]) -> None:
                 app.router.add_route(hdrs.METH_HEAD, path, handle)
 
 
-def _admit(call: Call) -> None:
+async def _admit(call: Call) -> None:
     row = call.row
     if row.who is None:
         return
@@ -297,7 +307,7 @@ def _admit(call: Call) -> None:
         if row.kind is Kind.PAGE:
             raise _to_login(call.request)
         raise Unauthenticated()
-    auth.check_csrf(call.request, call.caller)
+    await auth.check_csrf(call.request, call.caller, fields=row.kind is Kind.PAGE)
     if row.on is not None:
         call.thing = call.peek(row.on, call.request.match_info["id"])
     access.require(call.actor, row.who, call.thing)
@@ -351,14 +361,13 @@ async def json_bytes(request: web.Request) -> bytes:
 
 def _fingerprint(raw: bytes) -> bytes:
     """Return what two requests with the same JSON have in common, however it is spelled."""
-    try:
+    # What is no JSON will be refused; the same bytes are refused alike.
+    with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raw = msgspec.json.encode(msgspec.json.decode(raw), order="deterministic")
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        pass  # it will be refused; the same bytes are refused alike
     return blake2b(raw, digest_size=16).digest()
 
 
-def _json(status: int, body: bytes, headers: Mapping[str, str] | None = None) -> web.Response:
+def _json(status: int, body: bytes, headers: Any = None) -> web.Response:
     return web.Response(status=status, body=body, content_type="application/json", headers=headers)
 
 
@@ -368,6 +377,8 @@ def _tagged(request: web.Request, result: Any) -> web.Response:
     tag = f'"v{result.version}.{blake2b(body, digest_size=6).hexdigest()}"'
     headers = {hdrs.ETAG: tag, hdrs.CACHE_CONTROL: "private, no-cache"}
     known = request.headers.get(hdrs.IF_NONE_MATCH)
-    if known is not None and (known.strip() == "*" or tag in (t.strip().removeprefix("W/") for t in known.split(","))):
+    if known is not None and (
+        known.strip() == "*" or tag in (t.strip().removeprefix("W/") for t in known.split(","))
+    ):
         return web.Response(status=304, headers=headers)
     return _json(200, body, headers)

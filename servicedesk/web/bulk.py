@@ -30,12 +30,16 @@ class Bulk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     status: Status | UnsetType = UNSET
     comment: Comment | None = None
     priority: Priority | UnsetType = UNSET
-    assigned_to: Id | None | UnsetType = UNSET
+    assigned_to: Id | UnsetType | None = UNSET
     add_tags: Words = []
     remove_tags: Words = []
 
     def check(self) -> Iterator[FieldError]:
-        needed = {BulkAction.STATUS: "status", BulkAction.PRIORITY: "priority", BulkAction.ASSIGN: "assigned_to"}
+        needed = {
+            BulkAction.STATUS: "status",
+            BulkAction.PRIORITY: "priority",
+            BulkAction.ASSIGN: "assigned_to",
+        }
         field = needed.get(self.action)
         if field and getattr(self, field) is UNSET:
             yield FieldError(f"/{field}", "missing", f"is required for {self.action}")

@@ -2,7 +2,7 @@
 
 import re
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from functools import cache
 from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -29,7 +29,7 @@ def body(raw: bytes, into: type[T]) -> T:
     """Return the JSON as a value of the type. Raises BadJson, or Invalid naming every bad field."""
     plain(raw)
     try:
-        value = _decoder(into).decode(raw)
+        value: T = _decoder(into).decode(raw)
     except msgspec.ValidationError:
         raise Invalid(list(_all_errors(json_value(raw), into, ""))) from None
     except (msgspec.DecodeError, RecursionError) as error:
@@ -81,20 +81,22 @@ def parameters(query: Mapping[str, str], into: type[T]) -> T:
 
 class _Field(msgspec.Struct, frozen=True):
     info: FieldInfo
-    type: Any
+    hint: Any
     checks: tuple[Check, ...]
     struct: type | None
     is_list: bool
 
 
 @cache
-def _decoder(into: type[T]) -> "msgspec.json.Decoder[T]":
-    return msgspec.json.Decoder(into)
+def _decoder(into: Hashable) -> msgspec.json.Decoder[Any]:
+    decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(into)
+    return decoder
 
 
 @cache
-def _shape(into: type) -> dict[str, _Field]:
+def _shape(into: Hashable) -> dict[str, _Field]:
     """Return the fields by their name on the wire."""
+    assert isinstance(into, type)
     hints = get_type_hints(into, include_extras=True)
     shape = {}
     for info in fields(into):
@@ -179,7 +181,7 @@ def _all_errors(value: Any, into: type, pointer: str) -> Iterator[FieldError]:
         elif field.struct is not None and isinstance(value[name], dict):
             yield from _all_errors(value[name], field.struct, here)
         else:
-            errors = list(_conversion_errors(value[name], field.type, here))
+            errors = list(_conversion_errors(value[name], field.hint, here))
             yield from errors
             if not errors:
                 yield from _field_errors(value[name], field, here)

@@ -13,7 +13,7 @@ from aiohttp import web
 from servicedesk.domain.access import ROLES
 from servicedesk.domain.errors import FieldError
 from servicedesk.version import VERSION
-from servicedesk.web.api import Call, Kind, Row, encode
+from servicedesk.web.api import TABLE, Call, Kind, Row, encode
 
 REFERENCE: Final = "#/components/schemas/{name}"
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
@@ -36,10 +36,10 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 async def document(call: Call) -> web.Response:
     """Return this document."""
-    from servicedesk.web.routes import ROWS  # the table holds this handler too
-
     return web.Response(
-        body=_encoded(ROWS), content_type="application/json", headers={"Cache-Control": "public, max-age=300"}
+        body=_encoded(call.app[TABLE]),
+        content_type="application/json",
+        headers={"Cache-Control": "public, max-age=300"},
     )
 
 
@@ -48,7 +48,7 @@ def describe(rows: tuple[Row, ...]) -> dict[str, Any]:
     """Return the document of these rows as plain values."""
     rows = tuple(row for row in rows if row.kind is Kind.API)
     types = [t for row in rows for t in (row.body, row.query, row.returns) if t is not None]
-    _, components = msgspec.json.schema_components([*types, Problem], REFERENCE)
+    _, components = msgspec.json.schema_components([*types, Problem], ref_template=REFERENCE)
     paths: dict[str, dict[str, Any]] = {}
     for row in rows:
         paths.setdefault(row.path, {})[row.method.lower()] = _operation(row)
@@ -74,7 +74,7 @@ def _encoded(rows: tuple[Row, ...]) -> bytes:
 
 
 def _operation(row: Row) -> dict[str, Any]:
-    summary, _, rest = inspect.getdoc(row.handler or "").partition("\n\n") if row.handler.__doc__ else ("", "", "")
+    summary, _, rest = (inspect.getdoc(row.handler) or "").partition("\n\n")
     operation: dict[str, Any] = {
         "operationId": f"{row.handler.__module__.rsplit('.', 1)[-1]}_{row.handler.__name__}",
         "summary": " ".join(summary.split()),
@@ -88,22 +88,29 @@ def _operation(row: Row) -> dict[str, Any]:
     if row.who is not None:
         operation["x-roles"] = sorted(ROLES[row.who])
     if row.body is not None:
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": _schema(row.body)}}}
+        operation["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": _schema(row.body)}},
+        }
     return operation
 
 
 def _path_parameters(row: Row) -> Iterable[dict[str, Any]]:
     for name in _PARAMETER.findall(row.path):
-        schema = {"type": "string"} if row.path.startswith("/api/files/{") else {"type": "integer", "minimum": 1}
+        schema = (
+            {"type": "string"} if row.path.startswith("/api/files/{") else {"type": "integer", "minimum": 1}
+        )
         yield {"name": name, "in": "path", "required": True, "schema": schema}
 
 
 def _query_parameters(row: Row) -> Iterable[dict[str, Any]]:
     if row.query is None:
         return
-    _, components = msgspec.json.schema_components([row.query], REFERENCE)
+    _, components = msgspec.json.schema_components([row.query], ref_template=REFERENCE)
     for name, schema in components[row.query.__name__]["properties"].items():
-        is_list = schema.get("type") == "array" or any(s.get("type") == "array" for s in schema.get("anyOf", ()))
+        is_list = schema.get("type") == "array" or any(
+            s.get("type") == "array" for s in schema.get("anyOf", ())
+        )
         form = {"style": "form", "explode": False} if is_list else {}
         yield {"name": name, "in": "query", "required": False, "schema": schema, **form}
 
@@ -143,5 +150,5 @@ def _refusals(row: Row) -> list[int]:
 
 
 def _schema(type_: Any) -> dict[str, Any]:
-    (schema,), _ = msgspec.json.schema_components([type_], REFERENCE)
+    (schema,), _ = msgspec.json.schema_components([type_], ref_template=REFERENCE)
     return schema

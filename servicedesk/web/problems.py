@@ -40,7 +40,8 @@ def status_of(refusal: Refused) -> int:
 
 def body_of(refusal: Refused) -> bytes:
     """Return the problem without its request id, which each answer has of its own."""
-    return msgspec.json.encode(_members(status_of(refusal), refusal.code, refusal.title, refusal.detail) | refusal.extras)
+    members = _members(status_of(refusal), refusal.code, refusal.title, refusal.detail)
+    return msgspec.json.encode({**members, **refusal.extras})
 
 
 def answer(refusal: Refused, request_id: str) -> web.Response:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from servicedesk.domain.access import Verb
-from servicedesk.domain.views import DecisionBody, MessageBody, TicketBody
+from servicedesk.domain.views import ChangeBody, DecisionBody, MessageBody, TicketBody
 from servicedesk.store import tickets as stored
 from servicedesk.web import bulk, messages, openapi, tickets
 from servicedesk.web.api import Row, by_number, get, patch, post, put
@@ -39,7 +39,12 @@ TICKETS: Final = (
         on=TICKET,
     ),
     put(
-        "/api/tickets/{id}/status", tickets.move, body=tickets.Move, returns=TicketBody, who=Verb.MOVE, on=TICKET
+        "/api/tickets/{id}/status",
+        tickets.move,
+        body=tickets.Move,
+        returns=TicketBody,
+        who=Verb.MOVE,
+        on=TICKET,
     ),
     put(
         "/api/tickets/{id}/priority",
@@ -69,7 +74,7 @@ TICKETS: Final = (
         "/api/tickets/{id}/history",
         tickets.changes,
         query=Paging,
-        returns=Page[tickets.ChangeBody],
+        returns=Page[ChangeBody],
         who=Verb.SEE,
         on=TICKET,
     ),

@@ -1,6 +1,7 @@
 """Tickets over HTTP."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -11,16 +12,25 @@ from servicedesk.desk import tickets as desk
 from servicedesk.desk.tickets import Draft, Edit, NewRequester
 from servicedesk.domain import views, workflow
 from servicedesk.domain.access import Verb, may
-from servicedesk.domain.errors import FieldError, Refused
+from servicedesk.domain.errors import FieldError
 from servicedesk.domain.tickets import Priority, Status, Ticket
 from servicedesk.domain.views import ChangeBody, TicketBody
 from servicedesk.domain.workflow import Workflow
 from servicedesk.store import history
-from servicedesk.store import tickets as stored
-from servicedesk.store.db import Connection, Tx
-from servicedesk.web import lists, problems
+from servicedesk.store.db import Tx
+from servicedesk.web import lists
 from servicedesk.web.api import Call
-from servicedesk.web.fields import Category, Comment, Description, Email, Id, LongReason, OneLine, Title, Words
+from servicedesk.web.fields import (
+    Category,
+    Comment,
+    Description,
+    Email,
+    Id,
+    LongReason,
+    OneLine,
+    Title,
+    Words,
+)
 from servicedesk.web.lists import Paging
 
 
@@ -47,10 +57,10 @@ class NewTicket(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class TicketPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     title: Title | UnsetType = UNSET
     description: Description | UnsetType = UNSET
-    category: Category | None | UnsetType = UNSET
+    category: Category | UnsetType | None = UNSET
     tags: Words | UnsetType = UNSET
     required_skills: Words | UnsetType = UNSET
-    team_id: Id | None | UnsetType = UNSET
+    team_id: Id | UnsetType | None = UNSET
 
 
 class Move(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,7 +76,7 @@ class Prioritise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Assign(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Either a person or nobody, or ``auto`` for the desk's own choice."""
 
-    assigned_to: Id | None | UnsetType = UNSET
+    assigned_to: Id | UnsetType | None = UNSET
     auto: bool = False
 
     def check(self) -> Iterator[FieldError]:
@@ -118,9 +128,10 @@ async def one(call: Call) -> TicketBody:
 
 async def edit(call: Call, body: TicketPatch) -> TicketBody:
     """Change plain fields of a ticket."""
-    values = {name: _frozen(getattr(body, name)) for name in body.__struct_fields__}
+    values: dict[str, Any] = {name: _frozen(getattr(body, name)) for name in body.__struct_fields__}
     return await _change(
-        call, lambda tx: desk.edit(tx, call.id, Edit(**values), by=call.actor, at=call.now, versions=call.versions)
+        call,
+        lambda tx: desk.edit(tx, call.id, Edit(**values), by=call.actor, at=call.now, versions=call.versions),
     )
 
 
@@ -216,7 +227,3 @@ async def _change(call: Call, change: Callable[[Tx], Ticket]) -> TicketBody:
 
 def _frozen(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
-
-
-def load(conn: Connection, ticket_id: int) -> Ticket:
-    return stored.get(conn, ticket_id)
