@@ -5,12 +5,12 @@ from typing import Final
 
 from servicedesk.domain.access import Owned, Verb, may
 from servicedesk.domain.errors import FieldError, Invalid, NotFound
+from servicedesk.domain.files import StoredFile
 from servicedesk.domain.people import User
 from servicedesk.domain.times import iso
 from servicedesk.domain.views import FileBody
 from servicedesk.store import files
 from servicedesk.store.db import Connection, Tx
-from servicedesk.store.files import StoredFile
 
 A_MESSAGE: Final = 10
 """Files on one message."""
@@ -18,9 +18,7 @@ A_MESSAGE: Final = 10
 
 def owned(file: StoredFile) -> Owned:
     """Return the file as access sees it."""
-    return Owned(
-        requester_id=file.requester_id, is_internal=file.is_internal, owner_id=file.uploaded_by.id
-    )
+    return Owned(requester_id=file.requester_id, is_internal=file.is_internal, owner_id=file.uploaded_by.id)
 
 
 def bind(

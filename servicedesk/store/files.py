@@ -4,37 +4,15 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
-import msgspec
-
 from servicedesk.domain.errors import NotFound
+from servicedesk.domain.files import StoredFile
 from servicedesk.domain.people import PersonRef
-from servicedesk.domain.times import Instant
 from servicedesk.store.db import Connection, Tx
 
 _SELECT: Final = (
     "SELECT f.*, u.name AS uploader_name, t.requester_id FROM files f"
     " JOIN users u ON u.id = f.uploaded_by JOIN tickets t ON t.id = f.ticket_id"
 )
-
-
-class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
-    id: str
-    ticket_id: int
-    message_id: int | None
-    filename: str
-    size: int
-    content_type: str
-    category: str
-    sha256: str
-    is_internal: bool
-    uploaded_by: PersonRef
-    requester_id: int
-    """Whose ticket it hangs on."""
-    width: int | None
-    height: int | None
-    has_thumbnail: bool
-    piece: int
-    created_at: Instant
 
 
 def get(conn: Connection, file_id: str) -> StoredFile:
