@@ -2,15 +2,20 @@
 
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 from aiohttp import web
 
 from servicedesk.domain.times import Instant
 from servicedesk.settings import Settings
 from servicedesk.store.db import Database
-from servicedesk.web import api, middleware
+from servicedesk.web import api, middleware, sessions
 from servicedesk.web.keys import CLOCK, DB, RUNNING, SETTINGS
+from servicedesk.web.passwords import HASHER, Hasher
 from servicedesk.web.routes import ROWS
+from servicedesk.web.sessions import WS_TICKETS, WsTickets
+from servicedesk.web.space import GAUGE, Gauge, disk_space
+from servicedesk.web.throttle import THROTTLE, Throttle
 
 BODY_MAX = 1 << 20
 """Bytes of a request's body; uploads have their own limit."""
@@ -26,8 +31,13 @@ def build(settings: Settings, clock: Callable[[], Instant] = wall_clock) -> web.
     app[SETTINGS] = settings
     app[CLOCK] = clock
     app[RUNNING] = set()
+    app[GAUGE] = Gauge(partial(disk_space, settings.data_dir))
+    app[HASHER] = Hasher(cheap=settings.is_testing)
+    app[THROTTLE] = Throttle(clock)
+    app[WS_TICKETS] = WsTickets(clock)
     app.on_response_prepare.append(middleware.protect)
     app.cleanup_ctx.append(_database)
+    app.cleanup_ctx.append(sessions.sweeping)
     api.register(app, ROWS)
     return app
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from servicedesk.domain.errors import BadCredentials, Conflict
+from servicedesk.domain.errors import BadCredentials, Conflict, WrongPassword
 from servicedesk.domain.events import SessionsEnded
 from servicedesk.domain.people import User
 from servicedesk.domain.times import Instant
@@ -17,11 +17,25 @@ DEACTIVATED: Final = 4503
 TOKENS_MAX: Final = 100
 
 
-def open_session(tx: Tx, user_id: int, hashed: bytes, at: Instant, expires_at: Instant) -> Known:
-    """Let the person in. Raises BadCredentials when they were deactivated while the password was checked."""
+def open_session(
+    tx: Tx,
+    user_id: int,
+    checked: str,
+    hashed: bytes,
+    at: Instant,
+    expires_at: Instant,
+    *,
+    renewed: str | None = None,
+) -> Known:
+    """Let the person in whose password fitted the hash ``checked``; ``renewed`` is a stronger one of the same.
+
+    Raises BadCredentials when they were deactivated or got another password while it was being checked.
+    """
     user = people.get(tx, user_id)
-    if not user.is_active:
+    if not user.is_active or people.password_hash(tx, user_id) != checked:
         raise BadCredentials()
+    if renewed is not None:
+        people.set_password_hash(tx, user_id, renewed)
     session_id = sessions.insert(
         tx, hashed=hashed, kind=Kind.SESSION, user_id=user_id, at=at, expires_at=expires_at
     )
@@ -35,18 +49,21 @@ def close_session(tx: Tx, known: Known) -> None:
     _end_one(tx, known.user.id, known.session_id)
 
 
-def change_password(tx: Tx, user_id: int, hashed: str, *, but: int | None) -> None:
-    """Set the password; the person's other sessions end, tokens stay."""
-    people.set_password_hash(tx, user_id, hashed)
-    ended = sessions.end_of_user(tx, user_id, kind=Kind.SESSION, but=but)
-    if ended:
-        tx.after_commit(SessionsEnded(user_id, ended, SESSION_ENDED))
+def change_password(tx: Tx, user_id: int, checked: str, new: str, *, but: int) -> None:
+    """Set the password; the person's other sessions end, tokens stay.
+
+    Raises WrongPassword when it was changed elsewhere while ``checked`` was being checked.
+    """
+    if people.password_hash(tx, user_id) != checked:
+        raise WrongPassword()
+    people.set_password_hash(tx, user_id, new)
+    _end_sessions(tx, user_id, but=but)
 
 
-def renew_hash(tx: Tx, user_id: int, old: str, new: str) -> None:
-    """Replace the hash of an unchanged password by a stronger one, unless the password changed meanwhile."""
-    if people.password_hash(tx, user_id) == old:
-        people.set_password_hash(tx, user_id, new)
+def reset_password(tx: Tx, user_id: int, new: str) -> None:
+    """Set the password in the person's stead; all their sessions end, tokens stay."""
+    people.set_password_hash(tx, user_id, new)
+    _end_sessions(tx, user_id, but=None)
 
 
 def create_token(
@@ -83,6 +100,11 @@ def credentials(conn: Connection, email: str) -> tuple[User | None, str | None]:
     if user is None or not user.is_active:
         return None, None
     return user, people.password_hash(conn, user.id)
+
+
+def _end_sessions(tx: Tx, user_id: int, *, but: int | None) -> None:
+    if ended := sessions.end_of_user(tx, user_id, kind=Kind.SESSION, but=but):
+        tx.after_commit(SessionsEnded(user_id, ended, SESSION_ENDED))
 
 
 def _end_one(tx: Tx, user_id: int, session_id: int) -> None:

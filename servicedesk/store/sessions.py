@@ -49,14 +49,14 @@ def who(conn: Connection, hashed: bytes, at: Instant) -> Known | None:
     return Known(people.user_of(conn, row), row["session_id"], Kind(row["kind"]))
 
 
-def alive(conn: Connection, session_id: int, at: Instant) -> User | None:
-    """Return whose session or token this is while it lasts."""
-    row = conn.execute(
-        "SELECT user_id FROM sessions WHERE id = ? AND (expires_at IS NULL OR expires_at > ?)",
-        (session_id, at),
-    ).fetchone()
-    user = people.get(conn, row["user_id"]) if row else None
-    return user if user and user.is_active else None
+def alive(conn: Connection, session_id: int, at: Instant) -> Known | None:
+    """Return the active person whose session or token has this number, unless it has expired."""
+    row = conn.execute("SELECT hash FROM sessions WHERE id = ?", (session_id,)).fetchone()
+    return who(conn, row["hash"], at) if row else None
+
+
+def any_expired(conn: Connection, at: Instant) -> bool:
+    return conn.execute("SELECT 1 FROM sessions WHERE expires_at <= ? LIMIT 1", (at,)).fetchone() is not None
 
 
 def insert(

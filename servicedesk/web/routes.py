@@ -3,10 +3,10 @@
 from typing import Final
 
 from servicedesk.domain.access import Verb
-from servicedesk.domain.views import ChangeBody, DecisionBody, MessageBody, TicketBody
+from servicedesk.domain.views import ChangeBody, DecisionBody, MessageBody, TicketBody, UserBody
 from servicedesk.store import tickets as stored
-from servicedesk.web import bulk, messages, openapi, tickets
-from servicedesk.web.api import Row, by_number, get, patch, post, put
+from servicedesk.web import bulk, messages, openapi, sessions, tickets
+from servicedesk.web.api import Row, by_number, delete, get, patch, post, put
 from servicedesk.web.lists import Page, Paging
 
 TICKET: Final = by_number(stored.get)
@@ -109,6 +109,44 @@ MESSAGES: Final = (
     ),
 )
 
+SESSIONS: Final = (
+    post("/api/auth/login", sessions.login, body=sessions.Login, returns=sessions.LoggedIn, who=None),
+    post("/api/auth/logout", sessions.logout, status=204, who=Verb.ANYTHING),
+    get("/api/auth/me", sessions.me, returns=UserBody, who=Verb.ANYTHING),
+    post(
+        "/api/auth/password",
+        sessions.change_password,
+        body=sessions.PasswordChange,
+        status=204,
+        who=Verb.ANYTHING,
+    ),
+    get(
+        "/api/auth/tokens",
+        sessions.tokens,
+        query=Paging,
+        returns=Page[sessions.TokenBody],
+        who=Verb.ANYTHING,
+    ),
+    post(
+        "/api/auth/tokens",
+        sessions.create_token,
+        body=sessions.NewToken,
+        returns=sessions.TokenBody,
+        status=201,
+        who=Verb.ANYTHING,
+        location="/api/auth/tokens/{id}",
+    ),
+    get("/api/auth/tokens/{id}", sessions.token, returns=sessions.TokenBody, who=Verb.ANYTHING),
+    delete("/api/auth/tokens/{id}", sessions.delete_token, status=204, who=Verb.ANYTHING),
+    post(
+        "/api/auth/ws-ticket",
+        sessions.ws_ticket,
+        returns=sessions.WsTicketBody,
+        status=201,
+        who=Verb.ANYTHING,
+    ),
+)
+
 DOCUMENTS: Final = (get("/api/openapi.json", openapi.document, who=None),)
 
-ROWS: Final[tuple[Row, ...]] = (*TICKETS, *MESSAGES, *DOCUMENTS)
+ROWS: Final[tuple[Row, ...]] = (*TICKETS, *MESSAGES, *SESSIONS, *DOCUMENTS)
