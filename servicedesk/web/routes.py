@@ -3,13 +3,16 @@
 from typing import Final
 
 from servicedesk.domain.access import Verb
-from servicedesk.domain.views import ChangeBody, DecisionBody, MessageBody, TicketBody, UserBody
+from servicedesk.domain.views import ChangeBody, DecisionBody, MessageBody, TeamBody, TicketBody, UserBody
+from servicedesk.store import people as stored_people
 from servicedesk.store import tickets as stored
-from servicedesk.web import bulk, messages, openapi, sessions, tickets
+from servicedesk.web import bulk, messages, openapi, people, sessions, tickets
 from servicedesk.web.api import Row, by_number, delete, get, patch, post, put
 from servicedesk.web.lists import Page, Paging
 
 TICKET: Final = by_number(stored.get)
+USER: Final = by_number(stored_people.get)
+TEAM: Final = by_number(stored_people.team)
 
 TICKETS: Final = (
     post(
@@ -147,6 +150,53 @@ SESSIONS: Final = (
     ),
 )
 
+PEOPLE: Final = (
+    get(
+        "/api/users/",
+        people.everybody,
+        query=people.PeopleQuery,
+        returns=Page[UserBody],
+        who=Verb.SEE_PEOPLE,
+    ),
+    post(
+        "/api/users/",
+        people.create,
+        body=people.NewPerson,
+        returns=UserBody,
+        status=201,
+        who=Verb.CREATE_PERSON,
+        location="/api/users/{id}",
+    ),
+    get("/api/users/{id}", people.one, returns=UserBody, who=Verb.SEE, on=USER),
+    patch(
+        "/api/users/{id}",
+        people.edit,
+        body=people.PersonPatch,
+        returns=UserBody,
+        who=Verb.EDIT_PERSON,
+        on=USER,
+    ),
+    get("/api/teams/", people.teams, query=Paging, returns=Page[TeamBody], who=Verb.SEE_TEAMS),
+    post(
+        "/api/teams/",
+        people.create_team,
+        body=people.NewTeam,
+        returns=TeamBody,
+        status=201,
+        who=Verb.EDIT_TEAMS,
+        location="/api/teams/{id}",
+    ),
+    get("/api/teams/{id}", people.team, returns=TeamBody, who=Verb.SEE_TEAMS, on=TEAM),
+    patch(
+        "/api/teams/{id}",
+        people.edit_team,
+        body=people.TeamPatch,
+        returns=TeamBody,
+        who=Verb.EDIT_TEAMS,
+        on=TEAM,
+    ),
+)
+
 DOCUMENTS: Final = (get("/api/openapi.json", openapi.document, who=None),)
 
-ROWS: Final[tuple[Row, ...]] = (*TICKETS, *MESSAGES, *SESSIONS, *DOCUMENTS)
+ROWS: Final[tuple[Row, ...]] = (*TICKETS, *MESSAGES, *SESSIONS, *PEOPLE, *DOCUMENTS)

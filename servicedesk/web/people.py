@@ -1,0 +1,156 @@
+"""People and teams over HTTP."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import msgspec
+from aiohttp import web
+from msgspec import UNSET, Meta, UnsetType
+
+from servicedesk.desk import people as desk
+from servicedesk.domain import views
+from servicedesk.domain.passwords import password_errors
+from servicedesk.domain.people import Availability, Preset, Role, User
+from servicedesk.domain.views import TeamBody, UserBody
+from servicedesk.store import people as stored
+from servicedesk.store.db import Connection, Tx
+from servicedesk.web import lists
+from servicedesk.web.api import Call
+from servicedesk.web.decode import checked
+from servicedesk.web.fields import Email, Id, OneLine, Words
+from servicedesk.web.lists import Paging
+from servicedesk.web.passwords import HASHER
+
+Password = Annotated[str, checked(password_errors)]
+Capacity = Annotated[int, Meta(ge=0, le=1000)]
+TeamIds = Annotated[list[Id], Meta(max_length=100)]
+MemberIds = Annotated[list[Id], Meta(max_length=1000)]
+
+
+class NewPerson(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    email: Email
+    name: OneLine
+    role: Role
+    password: Password
+    max_tickets: Capacity = stored.CAPACITY
+    skills: Words = []
+    availability: Availability = Availability.AVAILABLE
+    team_ids: TeamIds = []
+
+
+class PersonPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    email: Email | UnsetType = UNSET
+    name: OneLine | UnsetType = UNSET
+    role: Role | UnsetType = UNSET
+    is_active: bool | UnsetType = UNSET
+    max_tickets: Capacity | UnsetType = UNSET
+    skills: Words | UnsetType = UNSET
+    availability: Availability | UnsetType = UNSET
+    team_ids: TeamIds | UnsetType = UNSET
+    password: Password | UnsetType = UNSET
+
+
+class PeopleQuery(Paging, frozen=True, kw_only=True):
+    role: list[Role] = []
+    is_active: bool | None = None
+    team: Id | None = None
+    q: Annotated[str, Meta(max_length=200)] = ""
+
+
+class NewTeam(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    name: OneLine
+    assignment: Preset = Preset.BALANCED
+    lead_id: Id | None = None
+    member_ids: MemberIds = []
+
+
+class TeamPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    name: OneLine | UnsetType = UNSET
+    assignment: Preset | UnsetType = UNSET
+    lead_id: Id | UnsetType | None = UNSET
+    member_ids: MemberIds | UnsetType = UNSET
+
+
+async def create(call: Call, body: NewPerson) -> UserBody:
+    """Add a person, who may log in with the password from now on."""
+    values = _given(body)
+    values["password_hash"] = await call.app[HASHER].hash(values.pop("password"))
+    new = desk.NewPerson(**values)
+    return await call.write(lambda tx: views.user(desk.create(tx, new, at=call.now)))
+
+
+async def everybody(call: Call, query: PeopleQuery) -> web.Response:
+    """Return people in the order in which they were added; ``q`` looks into names and addresses."""
+    wanted: dict[str, Any] = {
+        "roles": query.role,
+        "is_active": query.is_active,
+        "team_id": query.team,
+        "words": query.q,
+    }
+
+    def listed(conn: Connection) -> web.Response:
+        return lists.numbered(
+            call,
+            query,
+            lambda after, limit: _numbered(stored.page(conn, after=after, limit=limit, **wanted)),
+            lambda: stored.count(conn, **wanted),
+        )
+
+    return await call.read(listed)
+
+
+async def one(call: Call) -> UserBody:
+    """Return a person."""
+    return views.user(call.thing)
+
+
+async def edit(call: Call, body: PersonPatch) -> UserBody:
+    """Change a person; which fields depends on who asks.
+
+    A deactivated person's sessions, tokens and sockets end at once, a new password ends their sessions.
+    """
+    values = _given(body)
+    if "password" in values:
+        values["password_hash"] = await call.app[HASHER].hash(values.pop("password"))
+    change = desk.Edit(**values)
+
+    def job(tx: Tx) -> UserBody:
+        return views.user(desk.edit(tx, call.id, change, by=call.actor, at=call.now))
+
+    return await call.write(job)
+
+
+async def create_team(call: Call, body: NewTeam) -> TeamBody:
+    """Make a team."""
+    new = desk.NewTeam(**_given(body))
+    return await call.write(lambda tx: views.team(desk.create_team(tx, new, at=call.now)))
+
+
+async def teams(call: Call, paging: Paging) -> web.Response:
+    """Return teams in the order in which they were made."""
+
+    def fetch(after: int, limit: int) -> list[tuple[int, TeamBody]]:
+        return [(t.id, views.team(t)) for t in call.peek(stored.teams, after=after, limit=limit)]
+
+    return lists.numbered(call, paging, fetch, lambda: call.peek(stored.count_teams))
+
+
+async def team(call: Call) -> TeamBody:
+    """Return a team."""
+    return views.team(call.thing)
+
+
+async def edit_team(call: Call, body: TeamPatch) -> TeamBody:
+    """Change a team or who is in it."""
+    change = desk.TeamEdit(**_given(body))
+    return await call.write(lambda tx: views.team(desk.edit_team(tx, call.id, change, at=call.now)))
+
+
+def _given(body: msgspec.Struct) -> dict[str, Any]:
+    """Return the fields that the client sent or that have a default, lists frozen."""
+    values = {name: getattr(body, name) for name in body.__struct_fields__}
+    return {n: tuple(v) if isinstance(v, list) else v for n, v in values.items() if v is not UNSET}
+
+
+def _numbered(found: Iterable[User]) -> list[tuple[int, UserBody]]:
+    return [(user.id, views.user(user)) for user in found]
