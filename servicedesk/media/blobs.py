@@ -1,0 +1,239 @@
+"""Bytes on disk, each content once, under its own SHA-256. Names never touch the disk."""
+
+import asyncio
+import contextlib
+import errno
+import hashlib
+import os
+import re
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Final, TypeVar
+from weakref import WeakValueDictionary
+
+from servicedesk.domain.errors import UploadStorageFull
+
+T = TypeVar("T")
+
+PIECE: Final = 1 << 18
+"""Bytes that are written, hashed or read in one go on a thread."""
+ORPHAN_AGE: Final = 24 * 3600.0
+"""Seconds for which bytes that no file names are kept: their row may still be on its way."""
+_HASH: Final = re.compile(r"[0-9a-f]{64}")
+
+
+class Draft:
+    """A file that is coming in. It is gone at the end of :meth:`Blobs.draft`, unless it was placed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.size = 0
+        self._file: BinaryIO | None = None
+        self._hash = hashlib.sha256()
+        self._waiting = bytearray()
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    async def write(self, chunk: bytes) -> None:
+        """Take the next bytes. Raises UploadStorageFull."""
+        self.size += len(chunk)
+        self._waiting += chunk
+        if len(self._waiting) >= PIECE:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Bring what was taken into the file, so that it can be looked at under :attr:`path`."""
+        piece, self._waiting = self._waiting, bytearray()
+        await asyncio.to_thread(self._append, piece)
+
+    def _append(self, piece: bytearray) -> None:
+        with _full_disk():
+            if self._file is None:
+                number = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                self._file = os.fdopen(number, "wb", 0)
+            rest = memoryview(piece)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        self._hash.update(piece)
+
+    def _settle(self, target: Path) -> None:
+        """Give the bytes their lasting place; the same bytes there, sound or not, are replaced."""
+        assert self._file is not None
+        with _full_disk():
+            os.fsync(self._file.fileno())
+            _make_folder(target.parent)
+            os.replace(self.path, target)
+            _sync_folder(target.parent)
+
+    def _drop(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        self.path.unlink(missing_ok=True)
+
+
+class Blobs:
+    """The bytes of all files, in ``blobs``, with the pictures made of them, in ``pictures``.
+
+    One process owns the folder. Placing bytes together with what names them, and removing bytes that nothing names
+    any more, take turns for each content: an upload of the same bytes cannot lose them to a removal.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._blobs = folder / "blobs"
+        self._pictures = folder / "pictures"
+        self._tmp = folder / "tmp"
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def prepare(self) -> None:
+        """Make the folders, and drop what broken uploads of an earlier run left behind."""
+        for folder in (self._blobs, self._pictures, self._tmp):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for left in self._tmp.iterdir():
+            if left.is_file():
+                left.unlink(missing_ok=True)
+
+    @contextlib.asynccontextmanager
+    async def draft(self) -> AsyncIterator[Draft]:
+        """Open a place for bytes that come in; whatever happens, it is empty afterwards."""
+        draft = Draft(self._tmp / f"upload-{secrets.token_hex(16)}")
+        try:
+            yield draft
+        finally:
+            await asyncio.shield(asyncio.to_thread(draft._drop))
+
+    async def place(self, draft: Draft, name: Callable[[], Awaitable[T]]) -> T:
+        """Make the draft's bytes last through a power cut, then have ``name`` write down whose they are.
+
+        Goes on to its end when the caller is cancelled: half of it would leave a name without bytes.
+        """
+        return await asyncio.shield(asyncio.ensure_future(self._place(draft, name)))
+
+    async def _place(self, draft: Draft, name: Callable[[], Awaitable[T]]) -> T:
+        await draft.flush()
+        async with self._turn(draft.sha256):
+            await asyncio.to_thread(draft._settle, self.path(draft.sha256))
+            return await name()
+
+    async def remove(self, sha256: str, is_named: Callable[[str], bool]) -> bool:
+        """Remove bytes and their pictures unless something names them after all; return whether they went."""
+        return await asyncio.shield(asyncio.ensure_future(self._remove(sha256, is_named)))
+
+    async def _remove(self, sha256: str, is_named: Callable[[str], bool]) -> bool:
+        async with self._turn(sha256):
+            if is_named(sha256):
+                return False
+            await asyncio.to_thread(self._unlink, sha256)
+            return True
+
+    def _unlink(self, sha256: str) -> None:
+        self.path(sha256).unlink(missing_ok=True)
+        for picture in self._picture_folder(sha256).glob(f"{sha256}.*"):
+            picture.unlink(missing_ok=True)
+
+    def _turn(self, sha256: str) -> asyncio.Lock:
+        return self._turns.setdefault(sha256, asyncio.Lock())
+
+    def path(self, sha256: str) -> Path:
+        """Return where the bytes of this hash are, or would be."""
+        return self._blobs / sha256[:2] / sha256[2:4] / sha256
+
+    async def open(self, sha256: str) -> BinaryIO:
+        """Open the bytes for reading. Raises FileNotFoundError."""
+        return await asyncio.to_thread(self.path(sha256).open, "rb")
+
+    async def picture(self, sha256: str, name: str) -> bytes | None:
+        """Return a picture that was made of these bytes before."""
+        return await asyncio.to_thread(_content, self._picture(sha256, name))
+
+    async def keep_picture(self, sha256: str, name: str, content: bytes) -> None:
+        """Keep a picture of these bytes. It can be made again, so a full disk or a power cut may take it."""
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(self._write_picture, sha256, name, content)
+
+    def _write_picture(self, sha256: str, name: str, content: bytes) -> None:
+        target = self._picture(sha256, name)
+        target.parent.mkdir(mode=0o700, exist_ok=True)
+        draft = self._tmp / f"picture-{secrets.token_hex(16)}"
+        try:
+            draft.write_bytes(content)
+            os.replace(draft, target)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def _picture_folder(self, sha256: str) -> Path:
+        return self._pictures / sha256[:2]
+
+    def _picture(self, sha256: str, name: str) -> Path:
+        return self._picture_folder(sha256) / f"{sha256}.{name}.webp"
+
+    async def old(self, now: float | None = None) -> list[str]:
+        """Return the hashes of all bytes that have been here for a day: what nothing names of them is orphaned."""
+        before = (time.time() if now is None else now) - ORPHAN_AGE
+        return await asyncio.to_thread(lambda: [path.name for path in self.all() if _age(path) < before])
+
+    async def drop_stray_pictures(self) -> None:
+        """Remove pictures whose bytes are gone."""
+        await asyncio.to_thread(self._drop_stray_pictures)
+
+    def _drop_stray_pictures(self) -> None:
+        for picture in self._pictures.glob("*/*.webp"):
+            if not self.path(picture.name.partition(".")[0]).exists():
+                picture.unlink(missing_ok=True)
+
+    def all(self) -> Iterator[Path]:
+        """Yield the path of everything that is kept."""
+        for path in self._blobs.glob("*/*/*"):
+            if _HASH.fullmatch(path.name):
+                yield path
+
+    def damaged(self) -> Iterator[Path]:
+        """Read everything again and yield what no longer has the hash that it is called by."""
+        for path in self.all():
+            with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != path.name:
+                    yield path
+
+
+@contextlib.contextmanager
+def _full_disk() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise UploadStorageFull() from error
+        raise
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder that is still there after a power cut, and those above it."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _age(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return float("inf")

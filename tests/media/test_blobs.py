@@ -1,0 +1,226 @@
+"""Bytes on disk, each content once."""
+
+import asyncio
+import errno
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from servicedesk.domain.errors import UploadStorageFull
+from servicedesk.media.blobs import ORPHAN_AGE, PIECE, Blobs, Draft
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> Blobs:
+    found = Blobs(tmp_path)
+    found.prepare()
+    return found
+
+
+def files_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+async def nothing() -> None:
+    return None
+
+
+def never(_: str) -> bool:
+    return False
+
+
+async def put(blobs: Blobs, content: bytes) -> str:
+    async with blobs.draft() as draft:
+        await draft.write(content)
+        await blobs.place(draft, nothing)
+    return hashlib.sha256(content).hexdigest()
+
+
+async def test_bytes_are_kept_under_their_hash(blobs: Blobs, tmp_path: Path) -> None:
+    content = os.urandom(3 * PIECE + 17)
+
+    async with blobs.draft() as draft:
+        for at in range(0, len(content), 50_000):
+            await draft.write(content[at : at + 50_000])
+        await blobs.place(draft, nothing)
+
+    sha256 = hashlib.sha256(content).hexdigest()
+    assert (draft.sha256, draft.size) == (sha256, len(content))
+    assert files_in(tmp_path) == [tmp_path / "blobs" / sha256[:2] / sha256[2:4] / sha256]
+    with await blobs.open(sha256) as file:
+        assert file.read() == content
+
+
+async def test_the_same_bytes_are_kept_once(blobs: Blobs, tmp_path: Path) -> None:
+    assert await put(blobs, b"same") == await put(blobs, b"same")
+
+    assert len(files_in(tmp_path)) == 1
+
+
+async def test_an_upload_of_the_same_bytes_mends_damaged_ones(blobs: Blobs) -> None:
+    sha256 = await put(blobs, b"sound")
+    blobs.path(sha256).write_bytes(b"s0und")
+
+    assert [path.name for path in blobs.damaged()] == [sha256]
+    await put(blobs, b"sound")
+    assert list(blobs.damaged()) == []
+
+
+async def test_a_broken_upload_leaves_nothing_behind(blobs: Blobs, tmp_path: Path) -> None:
+    async def upload() -> None:
+        async with blobs.draft() as draft:
+            await draft.write(bytes(2 * PIECE))
+            raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        await upload()
+
+    assert files_in(tmp_path) == []
+
+
+async def test_an_upload_that_a_crash_cut_is_gone_after_the_next_start(blobs: Blobs, tmp_path: Path) -> None:
+    (tmp_path / "tmp" / "upload-0123").write_bytes(b"half")
+
+    blobs.prepare()
+
+    assert files_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+async def test_a_full_disk_is_said_in_the_words_of_the_desk(
+    blobs: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(code, "full")
+
+    monkeypatch.setattr(os, "fsync", full)
+
+    with pytest.raises(UploadStorageFull):
+        await put(blobs, b"too much")
+    assert files_in(tmp_path) == []
+
+
+async def test_bytes_that_nothing_names_go_with_their_pictures(blobs: Blobs, tmp_path: Path) -> None:
+    sha256 = await put(blobs, b"picture")
+    await blobs.keep_picture(sha256, "thumbnail", b"small")
+    assert await blobs.picture(sha256, "thumbnail") == b"small"
+
+    assert not await blobs.remove(sha256, lambda _: True)
+    assert await blobs.picture(sha256, "thumbnail") == b"small"
+
+    assert await blobs.remove(sha256, never)
+    assert files_in(tmp_path) == []
+    assert await blobs.picture(sha256, "thumbnail") is None
+
+
+async def test_a_removal_waits_for_an_upload_of_the_same_bytes_and_then_finds_them_named(
+    blobs: Blobs,
+) -> None:
+    sha256 = await put(blobs, b"shared")
+    named, placed, go_on = set[str](), asyncio.Event(), asyncio.Event()
+
+    async def name() -> None:
+        placed.set()
+        await go_on.wait()
+        named.add(sha256)
+
+    async with blobs.draft() as draft:
+        await draft.write(b"shared")
+        upload = asyncio.create_task(blobs.place(draft, name))
+        await placed.wait()
+        removal = asyncio.create_task(blobs.remove(sha256, named.__contains__))
+        go_on.set()
+        await upload
+
+    assert not await removal
+    assert blobs.path(sha256).exists()
+
+
+async def test_an_upload_waits_for_a_removal_of_the_same_bytes_and_then_puts_them_there_again(
+    blobs: Blobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sha256 = await put(blobs, b"shared")
+    asked = asyncio.Event()
+
+    def is_named(_: str) -> bool:
+        asked.set()
+        return False
+
+    removal = asyncio.create_task(blobs.remove(sha256, is_named))
+    await asked.wait()
+    await put(blobs, b"shared")
+
+    assert await removal
+    assert blobs.path(sha256).exists()
+
+
+async def test_who_leaves_while_bytes_are_placed_does_not_tear_them_from_their_name(blobs: Blobs) -> None:
+    placed, go_on, named = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def name() -> None:
+        placed.set()
+        await go_on.wait()
+        named.set()
+
+    async def upload() -> None:
+        async with blobs.draft() as draft:
+            await draft.write(b"mine")
+            await blobs.place(draft, name)
+
+    task = asyncio.create_task(upload())
+    await placed.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    sha256 = hashlib.sha256(b"mine").hexdigest()
+    removal = asyncio.create_task(blobs.remove(sha256, lambda _: named.is_set()))
+    go_on.set()
+
+    assert not await removal
+    assert blobs.path(sha256).exists()
+
+
+async def test_only_bytes_of_yesterday_can_be_orphans(blobs: Blobs) -> None:
+    sha256 = await put(blobs, b"fresh")
+
+    assert await blobs.old() == []
+    assert await blobs.old(time.time() + ORPHAN_AGE + 60) == [sha256]
+
+
+async def test_a_picture_whose_bytes_are_gone_goes_too(blobs: Blobs, tmp_path: Path) -> None:
+    sha256 = await put(blobs, b"kept")
+    await blobs.keep_picture(sha256, "thumbnail", b"kept")
+    await blobs.keep_picture("00" * 32, "thumbnail", b"stray")
+
+    await blobs.drop_stray_pictures()
+
+    assert sorted(path.name[:64] for path in files_in(tmp_path)) == sorted([sha256, sha256])
+
+
+async def test_taking_bytes_leaves_the_loop_free(blobs: Blobs, longest_stall: Callable[[], float]) -> None:
+    content = os.urandom(1 << 16)
+
+    async with blobs.draft() as draft:
+        for _ in range(25 << 4):
+            await draft.write(content)
+        await blobs.place(draft, nothing)
+
+    assert draft.size == 25 << 20
+    assert longest_stall() < 0.05
+
+
+async def test_nobody_else_can_read_what_was_uploaded(blobs: Blobs) -> None:
+    sha256 = await put(blobs, b"secret")
+
+    assert blobs.path(sha256).stat().st_mode & 0o077 == 0
+
+
+def test_a_draft_that_nothing_was_written_to_needs_no_file(tmp_path: Path) -> None:
+    draft = Draft(tmp_path / "none")
+    draft._drop()
+
+    assert files_in(tmp_path) == []
