@@ -41,6 +41,11 @@ def of_messages(conn: Connection, message_ids: Sequence[int], *, staff: bool) ->
     return found
 
 
+def of_ticket(conn: Connection, ticket_id: int, *, staff: bool) -> list[FileBody]:
+    """Return the files of a ticket that this side sees, oldest first."""
+    return [shown(file) for file in files.of_ticket(conn, ticket_id, internal=staff)]
+
+
 def shown(file: StoredFile) -> FileBody:
     """Return the file on the wire."""
     address = f"/api/files/{file.id}"

@@ -32,6 +32,15 @@ def of_messages(conn: Connection, message_ids: Sequence[int]) -> list[StoredFile
     return [_file(row) for row in found.fetchall()]
 
 
+def of_ticket(conn: Connection, ticket_id: int, *, internal: bool) -> list[StoredFile]:
+    """Return the ticket's files, oldest first; without ``internal`` only what everybody may see."""
+    found = conn.execute(
+        f"{_SELECT} WHERE f.ticket_id = ? AND f.is_internal <= ? ORDER BY f.created_at, f.id",
+        (ticket_id, int(internal)),
+    )
+    return [_file(row) for row in found.fetchall()]
+
+
 def bind(tx: Tx, file_id: str, message_id: int) -> None:
     """Hang the file on a message."""
     tx.execute("UPDATE files SET message_id = ? WHERE id = ?", (message_id, file_id))

@@ -55,6 +55,12 @@ def alive(conn: Connection, session_id: int, at: Instant) -> Known | None:
     return who(conn, row["hash"], at) if row else None
 
 
+def ends_at(conn: Connection, session_id: int) -> Instant | None:
+    """Return when the session or token expires, None when it does not, or is gone."""
+    row = conn.execute("SELECT expires_at FROM sessions WHERE id = ?", (session_id,)).fetchone()
+    return row["expires_at"] if row else None
+
+
 def any_expired(conn: Connection, at: Instant) -> bool:
     return conn.execute("SELECT 1 FROM sessions WHERE expires_at <= ? LIMIT 1", (at,)).fetchone() is not None
 

@@ -1,0 +1,89 @@
+"""What waits to be sent on a socket, and how much of it may."""
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Final
+
+from servicedesk.domain.times import Instant
+from servicedesk.live.protocol import LIMITS
+from servicedesk.live.seat import Seat
+
+SOFT_ITEMS: Final = LIMITS.queue_items // 2
+SOFT_BYTES: Final = LIMITS.queue_bytes // 2
+"""What waits beyond this costs the socket typing and presence."""
+ARRAY_BYTES: Final = 65_536
+"""Frames are put together in one array up to about this size."""
+
+_Item = tuple[bytes, Seat | None, Instant, bool]
+"""A frame, the room it comes from, since when it waits, and whether it counts against the limits."""
+
+
+class Outbox:
+    """A queue with bounds. Live events count against them; replies and replays, which the client asked for, do not."""
+
+    __slots__ = ("_bytes", "_counted", "_items", "reply_bytes")
+
+    def __init__(self) -> None:
+        self._items: deque[_Item] = deque()
+        self._counted = 0
+        self._bytes = 0
+        self.reply_bytes = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._items)
+
+    def offer(self, seat: Seat, frame: bytes, now: Instant) -> bool:
+        """Take a room's event; return False when it does not fit any more."""
+        if self._counted >= LIMITS.queue_items or self._bytes + len(frame) > LIMITS.queue_bytes:
+            return False
+        self._counted += 1
+        self._bytes += len(frame)
+        self._items.append((frame, seat, now, True))
+        return True
+
+    def whisper(self, frame: bytes, now: Instant) -> None:
+        """Take what is worth little later, typing and presence, unless much waits already."""
+        if self._counted < SOFT_ITEMS and self._bytes + len(frame) <= SOFT_BYTES:
+            self._counted += 1
+            self._bytes += len(frame)
+            self._items.append((frame, None, now, True))
+
+    def reply(self, frame: bytes, now: Instant) -> None:
+        """Take the answer to a command."""
+        self.reply_bytes += len(frame)
+        self._items.append((frame, None, now, False))
+
+    def replay(self, seat: Seat, frames: Iterable[bytes], now: Instant) -> None:
+        """Take events that were read from the log."""
+        self._items.extend((frame, seat, now, False) for frame in frames)
+
+    def take(self, *, batch: bool) -> bytes | None:
+        """Return the next frame, or all that waits as one array; None when it comes from rooms that were left."""
+        frames: list[bytes] = []
+        size = 0
+        while self._items and (not frames or (batch and size < ARRAY_BYTES)):
+            item = self._items.popleft()
+            self._uncount(item)
+            frame, seat, _, _ = item
+            if seat is None or not seat.left:
+                frames.append(frame)
+                size += len(frame)
+        if len(frames) > 1:
+            return b"[" + b",".join(frames) + b"]"
+        return frames[0] if frames else None
+
+    def clear(self) -> None:
+        self._items.clear()
+        self._counted = self._bytes = self.reply_bytes = 0
+
+    def waits_since(self) -> Instant | None:
+        """Return since when the oldest live event waits."""
+        return next((since for _, _, since, counts in self._items if counts), None)
+
+    def _uncount(self, item: _Item) -> None:
+        frame, seat, _, counts = item
+        if counts:
+            self._counted -= 1
+            self._bytes -= len(frame)
+        elif seat is None:
+            self.reply_bytes -= len(frame)

@@ -1,0 +1,304 @@
+"""The door of the websocket: who may come in, the socket itself, and its end when the server stops."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import struct
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+
+import msgspec
+from aiohttp import WSMsgType, hdrs, web
+
+from servicedesk.domain.access import Verb, may
+from servicedesk.domain.errors import (
+    BadRequest,
+    CsrfRefused,
+    NotFound,
+    StorageFull,
+    Unauthenticated,
+    Unavailable,
+)
+from servicedesk.domain.events import Action, Event, user_room
+from servicedesk.domain.people import User
+from servicedesk.domain.times import Instant
+from servicedesk.live import rooms
+from servicedesk.live.connection import Connection
+from servicedesk.live.hub import Hub
+from servicedesk.live.protocol import LIMITS, SUBPROTOCOL, TICKET_PREFIX, AccessRevoked, Close
+from servicedesk.store import db, events, people, sessions, tickets
+from servicedesk.web import auth, commands
+from servicedesk.web.api import Call
+from servicedesk.web.commands import Talk
+from servicedesk.web.keys import CLOCK, DB, SETTINGS
+from servicedesk.web.sessions import redeem
+
+log = logging.getLogger(__name__)
+
+BEAT: Final = 0.25
+"""Seconds between two looks at what time has changed."""
+HELD: Final = 0.5
+"""Seconds that a new socket has to say where it left off, before its own rooms begin to flow."""
+RETRY_FIRST: Final = 500
+"""Milliseconds after which the first may come back when the server stops; the others follow bit by bit."""
+RETRY_EACH: Final = 2
+PRUNE_EVERY: Final = 3600.0
+
+_close_code: Final = struct.Struct("!H").pack
+
+
+def monotonic() -> Instant:
+    return time.monotonic_ns() // 1_000_000
+
+
+# Coming in --------------------------------------------------
+
+
+async def socket(call: Call) -> web.StreamResponse:
+    """Open a websocket: events, and commands as the document of the live part describes them."""
+    hub = call.app[HUB]
+    if hub.draining:
+        raise Unavailable("The server is about to restart; try again in a moment.")
+    caller = _caller(call)
+    # The upgrade's own handshake is the only one to answer: no ping of aiohttp's, which may be cancelled while
+    # it waits for the same drained buffer as our sends; the hub pings through the writer.
+    ws = web.WebSocketResponse(
+        protocols=(SUBPROTOCOL,),
+        timeout=1.0,
+        autoclose=False,
+        autoping=False,
+        compress=False,
+        max_msg_size=LIMITS.frame_bytes + 1,
+        writer_limit=0,
+    )
+    await ws.prepare(call.request)
+    line = _Line(ws, call.request)
+    ends_at = call.peek(sessions.ends_at, caller.session_id)
+    connection = Connection(
+        line,
+        hub.desk,
+        monotonic,
+        connection_id=secrets.token_urlsafe(9),
+        user_id=caller.user.id,
+        session_id=caller.session_id,
+        expires_at=ends_at,
+    )
+    hub.watch(connection)
+    writer = asyncio.create_task(connection.write())
+    try:
+        talk = Talk(call.app, hub, connection, hub.desk.epoch)
+        _let_in(talk)
+        await _listen(talk, ws)
+        await writer
+    finally:
+        hub.exit(connection)
+        # A peer that stopped reading would hold the line for ever, a farewell notwithstanding.
+        connection.cut()
+        await writer
+    return ws
+
+
+def _caller(call: Call) -> auth.Caller:
+    """Return who knocks, by ws-ticket, token or cookie. Raises before any upgrade whatever is not right."""
+    headers = call.request.headers
+    offered = [p.strip() for p in ",".join(headers.getall(hdrs.SEC_WEBSOCKET_PROTOCOL, [])).split(",")]
+    ticket = next((p.removeprefix(TICKET_PREFIX) for p in offered if p.startswith(TICKET_PREFIX)), None)
+    caller = redeem(call.request, ticket) if ticket is not None else call.caller
+    if caller is None:
+        raise Unauthenticated()
+    by_cookie = ticket is None and hdrs.AUTHORIZATION not in headers
+    if by_cookie and not auth.has_our_origin(call.request):
+        raise CsrfRefused("This websocket was not opened by our own page.")
+    if offered != [""] and SUBPROTOCOL not in offered:
+        raise BadRequest(f"The subprotocol here is {SUBPROTOCOL}.")
+    return caller
+
+
+def _let_in(talk: Talk) -> None:
+    """Greet the newcomer, unless they have too many sockets, or their session ended on the way."""
+    connection, hub = talk.connection, talk.hub
+    known = talk.peek(sessions.alive, connection.session_id, talk.now)
+    if known is None:
+        connection.end(Close.SESSION_ENDED, b"session ended")
+    elif hub.is_full(connection.user_id):
+        connection.end(Close.TOO_MANY, b"too many sockets")
+    elif hub.draining:
+        connection.end(Close.RESTART, _retry(hub))
+    else:
+        hub.enter(connection, known.user)
+        connection.hold()
+        commands.greet(talk)
+        asyncio.get_running_loop().call_later(HELD, connection.release)
+
+
+async def _listen(talk: Talk, ws: web.WebSocketResponse) -> None:
+    """Answer frames one after the other until the socket ends."""
+    connection = talk.connection
+    while True:
+        message = await ws.receive()
+        connection.heard()
+        if message.type is WSMsgType.TEXT:
+            if not connection.ending:
+                await commands.answer(talk, message.data, monotonic())
+                await connection.room_for_replies()
+        elif message.type is WSMsgType.PING:
+            connection.pong(message.data)
+        elif message.type is WSMsgType.BINARY:
+            connection.end(Close.TEXT_ONLY, b"text frames only")
+        elif message.type is WSMsgType.CLOSE:
+            connection.end(Close.NORMAL)
+            return
+        elif message.type is not WSMsgType.PONG:
+            connection.cut()  # the line broke, or aiohttp closed it for a frame that is none
+            return
+
+
+class _Line:
+    """The socket as the connection's writer uses it."""
+
+    __slots__ = ("_transport", "_ws")
+
+    def __init__(self, ws: web.WebSocketResponse, request: web.Request) -> None:
+        if request.transport is None:
+            raise ConnectionResetError("gone before it was there")
+        self._ws = ws
+        self._transport: asyncio.WriteTransport = request.transport
+
+    async def send(self, frame: bytes) -> None:
+        await self._ws.send_frame(frame, WSMsgType.TEXT)
+
+    async def ping(self) -> None:
+        await self._ws.ping()
+
+    async def pong(self, payload: bytes) -> None:
+        await self._ws.pong(payload)
+
+    async def close(self, code: int, reason: bytes) -> None:
+        await self._ws.send_frame(_close_code(code) + reason, WSMsgType.CLOSE)
+
+    def waiting(self) -> int:
+        return self._transport.get_write_buffer_size()
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+
+# What the hub asks of the desk --------------------------------------------------
+
+
+class Desk:
+    """The database as the hub sees it."""
+
+    def __init__(self, app: web.Application, epoch: str) -> None:
+        self.epoch = epoch
+        self._app = app
+        self._db = app[DB]
+        self._telling: set[asyncio.Task[None]] = set()
+
+    def person(self, user_id: int) -> User | None:
+        try:
+            return self._db.peek(people.get, user_id)
+        except NotFound:
+            return None
+
+    def may_hear(self, user: User, room: str) -> bool:
+        return self._db.peek(_may_hear, user, room)
+
+    def top(self, room: str) -> int:
+        return self._db.peek(events.top, room)
+
+    def read_on(self, room: str, seq: int) -> list[bytes] | None:
+        return self._db.peek(events.read_on, room, seq)
+
+    def access_taken(self, user_id: int, ticket_ids: Sequence[int]) -> None:
+        task = asyncio.get_running_loop().create_task(self._tell_taken(user_id, ticket_ids))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    def role_changed(self, connection: Connection) -> None:
+        commands.greet_again(Talk(self._app, self._app[HUB], connection, self.epoch))
+
+    async def _tell_taken(self, user_id: int, ticket_ids: Sequence[int]) -> None:
+        try:
+            await self._db.write(_tell_taken, user_id, ticket_ids, self._app[CLOCK]())
+        except StorageFull:
+            log.warning("user %s is not told of %s lost tickets: the disk is full", user_id, len(ticket_ids))
+
+
+def _may_hear(conn: db.Connection, user: User, name: str) -> bool:
+    room = rooms.named(name)
+    if room is None or not user.is_active:
+        return False
+    if room.ticket_id is None:
+        return user.is_staff if room.user_id is None else room.user_id == user.id
+    try:
+        ticket = tickets.get(conn, room.ticket_id)
+    except NotFound:
+        return False
+    return may(user, Verb.SEE_INTERNAL if room.is_staff else Verb.SEE, ticket)
+
+
+def _tell_taken(tx: db.Tx, user_id: int, ticket_ids: Sequence[int], at: Instant) -> None:
+    for ticket_id in ticket_ids:
+        data = AccessRevoked(ticket_id, Action.ACCESS_REVOKED)
+        events.append(tx, user_room(user_id), Event.TICKET_UPDATED, data, at)
+
+
+# While the server runs --------------------------------------------------
+
+HUB: Final = web.AppKey("hub", Hub)
+
+
+async def running(app: web.Application) -> AsyncIterator[None]:
+    """Let the hub hear what the database tells, as long as the application runs."""
+    desk = Desk(app, await _settled_epoch(app))
+    hub = app[HUB] = Hub(desk, monotonic, app[CLOCK])
+    app[DB].listen(hub.hear)
+    tasks = [asyncio.create_task(_beat(hub)), asyncio.create_task(_prune(app))]
+    yield
+    for task in tasks:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def drain(app: web.Application) -> None:
+    """Close all sockets with a hint when to come back; for the application's shutdown."""
+    hub = app[HUB]
+    await hub.drain(lambda: _retry(hub))
+
+
+def _retry(hub: Hub) -> bytes:
+    latest = RETRY_FIRST + RETRY_EACH * len(hub)
+    return msgspec.json.encode({"retry_ms": RETRY_FIRST + secrets.randbelow(latest)})
+
+
+async def _settled_epoch(app: web.Application) -> str:
+    found = os.stat(app[SETTINGS].database)
+    await app[DB].write(events.settle_epoch, f"{found.st_dev}:{found.st_ino}", secrets.token_urlsafe(12))
+    return app[DB].peek(events.epoch)
+
+
+async def _beat(hub: Hub) -> None:
+    while True:
+        await asyncio.sleep(BEAT)
+        try:
+            hub.tick()
+        except Exception:
+            log.exception("the hub's beat failed")
+
+
+async def _prune(app: web.Application) -> None:
+    """Drop old events a little at a time."""
+    pause = PRUNE_EVERY
+    while True:
+        await asyncio.sleep(pause)
+        try:
+            gone = await app[DB].write(events.prune, app[CLOCK]())
+        except StorageFull:
+            log.warning("old events stay for now: the disk is full")
+            gone = 0
+        pause = 1.0 if gone >= events.PRUNED_AT_ONCE else PRUNE_EVERY
