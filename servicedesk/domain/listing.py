@@ -1,11 +1,8 @@
-"""What a list of tickets can be asked for, and the mark that says where its next page begins."""
+"""What a list of tickets can be asked for."""
 
-import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable
 from enum import StrEnum
-from hashlib import blake2b
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -50,7 +47,7 @@ Limit = Annotated[int, msgspec.Meta(ge=1, le=100)]
 
 
 class TicketQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The parameters of a list as they stand in its address. A list of values means any of them."""
+    """The parameters of a list as they stand in its address. Of several values, each will do."""
 
     status: list[Status] = []
     priority: list[Priority] = []
@@ -115,7 +112,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.statuses) and UNRESOLVED.issuperset(self.statuses)
 
 
-class Place(msgspec.Struct, frozen=True, array_like=True):
+class Place(NamedTuple):
     """A row's place in the order of its list: the last one of a page is where the next page begins."""
 
     key: int | None
@@ -143,39 +140,9 @@ def filter_of(query: TicketQuery, actor: User, now: Instant) -> Filter:
     )
 
 
-def cursor_of(place: Place, query: TicketQuery, secret: bytes) -> str:
-    """Return the mark of a place. It holds only for the same question, and only if it is ours."""
-    packed = _encode(place)
-    return urlsafe_b64encode(_signature(packed, query, secret) + packed).decode().rstrip("=")
-
-
-def place_of(query: TicketQuery, secret: bytes) -> Place | None:
-    """Return where the page begins. Raises BadParameter for a cursor that is not the one of this list."""
-    if query.cursor is None:
-        return None
-    try:
-        raw = urlsafe_b64decode(query.cursor + "=" * (-len(query.cursor) % 4))
-        signature, packed = raw[:_SIGNATURE], raw[_SIGNATURE:]
-        genuine = hmac.compare_digest(signature, _signature(packed, query, secret))
-        place = _decode(packed) if genuine else None
-    except (ValueError, msgspec.MsgspecError):
-        place = None
-    # Base64 has several spellings of the same bytes; only ours counts.
-    if place is None or cursor_of(place, query, secret) != query.cursor:
-        raise BadParameter("cursor", "cursor: this is not a cursor of this list.")
-    return place
-
-
-_SIGNATURE: Final = 12
-_encode: Final = msgspec.json.Encoder().encode
-_decode: Final = msgspec.json.Decoder(Place).decode
-
-
-def _signature(packed: bytes, query: TicketQuery, secret: bytes) -> bytes:
-    question = _encode(msgspec.structs.replace(query, limit=50, cursor=None, count=False))
-    return blake2b(
-        packed + b"\0" + question, digest_size=_SIGNATURE, key=secret[:64], person=b"cursor"
-    ).digest()
+def question_of(query: TicketQuery) -> TicketQuery:
+    """Return what is asked, without how much of the answer is wanted: pages of one list have it in common."""
+    return msgspec.structs.replace(query, limit=50, cursor=None, count=False)
 
 
 def _distinct(values: Iterable[T]) -> tuple[T, ...]:

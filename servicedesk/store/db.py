@@ -29,6 +29,8 @@ GROUP_MAX: Final = 64
 READERS: Final = 2
 READ_DEADLINE: Final = 5.0
 """Seconds after which a read is given up."""
+GLANCE_STEPS: Final = 40_000
+"""Steps of SQLite's machine, about a millisecond of them, that a statement may take on the loop."""
 
 _WRITER_PRAGMAS: Final = (
     "PRAGMA journal_mode = WAL",
@@ -191,6 +193,20 @@ class Database:
             return fn(self._here, *args, **kwargs)
         finally:
             self._here.execute("COMMIT")
+
+    async def glance(
+        self, fn: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Ask in place what is usually short; what turns out to be long starts again on a reader's thread."""
+        self._here.set_progress_handler(lambda: 1, GLANCE_STEPS)
+        try:
+            return self.peek(fn, *args, **kwargs)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+                raise
+        finally:
+            self._here.set_progress_handler(None, 0)
+        return await self.read(fn, *args, **kwargs)
 
     async def _write_for_ever(self) -> None:
         while True:

@@ -1,11 +1,17 @@
 """Full-text search: SQLite's own FTS5, kept to this one file."""
 
+import json
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
-from servicedesk.store.db import Tx
+from servicedesk.domain.search import Term
+from servicedesk.store.db import Connection, Tx
 
 PIECE_BITS: Final = 20
 """A ticket's pieces of text lie together: rowid = ticket id * 2^20 + piece; piece 0 is the ticket itself."""
+_PUBLIC: Final = "{reference title body}"
+_TITLE: Final = "{reference title}"
+_json_text: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def index_piece(
@@ -27,6 +33,63 @@ def index_piece(
 
 def drop_piece(tx: Tx, ticket_id: int, piece: int) -> None:
     tx.execute("DELETE FROM search WHERE rowid = ?", (_rowid(ticket_id, piece),))
+
+
+def asked(term: Term, *, internal: bool) -> str:
+    """Write the term as FTS5 reads it, for all text or only for what customers may find."""
+    return _quoted(term) if internal else f"{_PUBLIC} : ({_quoted(term)})"
+
+
+def titled(
+    conn: Connection, terms: Sequence[Term], below: int | None = None, among: Collection[int] | None = None
+) -> Iterator[int]:
+    """Yield the tickets in whose title every term occurs, the newest first, those below an id."""
+    return _tickets(conn, f"{_TITLE} : ({' AND '.join(map(_quoted, terms))})", below, among)
+
+
+def found(conn: Connection, terms: Sequence[Term], below: int | None, *, internal: bool) -> Iterator[int]:
+    """Yield the tickets in whose texts, taken together, every term occurs; the newest first, below an id."""
+    streams = [_tickets(conn, asked(term, internal=internal), below) for term in terms]
+    return streams[0] if len(streams) == 1 else _in_all(streams)
+
+
+def _in_all(streams: Sequence[Iterator[int]]) -> Iterator[int]:
+    """Yield what occurs in every one of some falling sequences."""
+    heads = [next(stream, 0) for stream in streams]
+    while all(heads):
+        lowest = min(heads)
+        if heads.count(lowest) == len(heads):
+            yield lowest
+            heads = [next(stream, 0) for stream in streams]
+            continue
+        heads = [
+            head if head == lowest else next((n for n in stream if n <= lowest), 0)
+            for head, stream in zip(heads, streams, strict=True)
+        ]
+
+
+def _tickets(
+    conn: Connection, match: str, below: int | None, among: Collection[int] | None = None
+) -> Iterator[int]:
+    sql, values = "SELECT rowid FROM search WHERE search MATCH ?", list[object]((match,))
+    if below is not None:
+        sql += " AND rowid < ?"
+        values.append(_rowid(below, 0))
+    if among is not None:
+        sql += f" AND rowid >> {PIECE_BITS} IN (SELECT value FROM json_each(?))"
+        values.append(_json_text(list(among)))
+    last = 0
+    for (rowid,) in conn.execute(f"{sql} ORDER BY rowid DESC", values):
+        ticket_id = rowid >> PIECE_BITS
+        if ticket_id != last:
+            last = ticket_id
+            yield ticket_id
+
+
+def _quoted(term: Term) -> str:
+    """Write the term in quotes: there every text is plain text."""
+    texts = ['"' + text.replace('"', '""') + '"' + ("*" if term.is_prefix else "") for text in term.texts]
+    return texts[0] if len(texts) == 1 else f"({' OR '.join(texts)})"
 
 
 def _rowid(ticket_id: int, piece: int) -> int:
