@@ -9,11 +9,13 @@ from aiohttp import web
 from servicedesk.domain.times import Instant
 from servicedesk.settings import Settings
 from servicedesk.store.db import Database
-from servicedesk.web import api, middleware, sessions
+from servicedesk.web import api, live, middleware, sessions
+from servicedesk.web.health import METER, Meter, measuring
 from servicedesk.web.keys import CLOCK, DB, RUNNING, SETTINGS
 from servicedesk.web.passwords import HASHER, Hasher
 from servicedesk.web.routes import ROWS
 from servicedesk.web.sessions import WS_TICKETS, WsTickets
+from servicedesk.web.setup import SETUP_LINK, SetupLink
 from servicedesk.web.space import GAUGE, Gauge, disk_space
 from servicedesk.web.throttle import THROTTLE, Throttle
 
@@ -27,17 +29,21 @@ def wall_clock() -> Instant:
 
 def build(settings: Settings, clock: Callable[[], Instant] = wall_clock) -> web.Application:
     """Return the application; it opens the database when it starts and closes it when it stops."""
-    app = web.Application(middlewares=[middleware.answering], client_max_size=BODY_MAX)
+    app = web.Application(middlewares=[measuring, middleware.answering], client_max_size=BODY_MAX)
     app[SETTINGS] = settings
     app[CLOCK] = clock
     app[RUNNING] = set()
     app[GAUGE] = Gauge(partial(disk_space, settings.data_dir))
+    app[METER] = Meter()
     app[HASHER] = Hasher(cheap=settings.is_testing)
     app[THROTTLE] = Throttle(clock)
     app[WS_TICKETS] = WsTickets(clock)
+    app[SETUP_LINK] = SetupLink(clock)
     app.on_response_prepare.append(middleware.protect)
     app.cleanup_ctx.append(_database)
     app.cleanup_ctx.append(sessions.sweeping)
+    app.cleanup_ctx.append(live.running)
+    app.on_shutdown.append(live.drain)
     api.register(app, ROWS)
     return app
 

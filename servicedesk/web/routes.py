@@ -6,8 +6,8 @@ from servicedesk.domain.access import Verb
 from servicedesk.domain.views import ChangeBody, DecisionBody, MessageBody, TeamBody, TicketBody, UserBody
 from servicedesk.store import people as stored_people
 from servicedesk.store import tickets as stored
-from servicedesk.web import bulk, messages, openapi, people, sessions, tickets
-from servicedesk.web.api import Row, by_number, delete, get, patch, post, put
+from servicedesk.web import bulk, health, live, messages, openapi, people, sessions, tickets
+from servicedesk.web.api import Kind, Row, by_number, delete, get, patch, post, put
 from servicedesk.web.lists import Page, Paging
 
 TICKET: Final = by_number(stored.get)
@@ -199,4 +199,12 @@ PEOPLE: Final = (
 
 DOCUMENTS: Final = (get("/api/openapi.json", openapi.document, who=None),)
 
-ROWS: Final[tuple[Row, ...]] = (*TICKETS, *MESSAGES, *SESSIONS, *PEOPLE, *DOCUMENTS)
+HEALTH: Final = (
+    get("/healthz", health.healthz, returns=health.Health, who=None),
+    get("/readyz", health.readyz, returns=health.Health, who=None),
+    get("/metrics", health.metrics, who=None),
+)
+
+LIVE: Final = (get("/ws", live.socket, who=None, kind=Kind.SOCKET),)
+
+ROWS: Final[tuple[Row, ...]] = (*TICKETS, *MESSAGES, *SESSIONS, *PEOPLE, *DOCUMENTS, *HEALTH, *LIVE)

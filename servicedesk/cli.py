@@ -1,0 +1,230 @@
+"""The command line: serve the desk, add its first user, show its settings."""
+
+import argparse
+import asyncio
+import contextlib
+import getpass
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final, NoReturn
+
+import msgspec
+
+from servicedesk import settings
+from servicedesk.domain.errors import Invalid
+from servicedesk.domain.people import User
+from servicedesk.settings import BadSetting, Loaded, Settings
+from servicedesk.store import lock
+from servicedesk.store.lock import Locked
+from servicedesk.store.migrate import Unusable
+from servicedesk.version import VERSION
+
+OK: Final = 0
+BAD_USAGE: Final = 2
+UNUSABLE: Final = 3
+"""The exit codes."""
+
+
+class BadUsage(Exception):
+    """What was asked for cannot be done; the text is one line."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        run: Callable[[argparse.Namespace], int] = arguments.run
+        return run(arguments)
+    except (BadUsage, BadSetting) as error:
+        return _complain(error, BAD_USAGE)
+    except Unusable as error:
+        return _complain(error, UNUSABLE)
+    except KeyboardInterrupt:
+        return 130
+
+
+def serve(arguments: argparse.Namespace) -> int:
+    """Serve until a signal says stop."""
+    loaded = settings.load(_flags(arguments))
+    _log(loaded.settings.log_level)
+    with _data_dir(loaded) as chosen, _only_process(chosen.data_dir, "stop it, or use another --data-dir"):
+        from servicedesk.serving import CannotListen
+        from servicedesk.serving import serve as run
+
+        try:
+            asyncio.run(run(_with_key(chosen), _say))
+        except CannotListen as error:
+            raise BadUsage(str(error)) from None
+    return OK
+
+
+def add_user(arguments: argparse.Namespace) -> int:
+    """Add a user while no server runs."""
+    chosen = settings.load(_flags(arguments)).settings
+    password = _password(from_stdin=arguments.password_stdin)
+    advice = "add users on its People page or with POST /api/users/, or stop it first"
+    with _only_process(chosen.data_dir, advice):
+        try:
+            added = asyncio.run(_add(chosen, arguments.email, arguments.name, arguments.role, password))
+        except Invalid as refusal:
+            raise BadUsage(f"Not added: {refusal.detail}.") from None
+    print(f"added user {added.id}: {added.email} ({added.role})")
+    return OK
+
+
+async def _add(chosen: Settings, email: str, name: str, role: str, password: str) -> User:
+    """Add the user by the rules that the API has."""
+    from servicedesk.desk import people
+    from servicedesk.store.db import Database
+    from servicedesk.web import decode
+    from servicedesk.web.passwords import Hasher
+    from servicedesk.web.people import NewPerson
+
+    fields = {"email": email, "name": name, "role": role, "password": password}
+    body = decode.body(msgspec.json.encode(fields), NewPerson)
+    hashed = Hasher(cheap=chosen.is_testing).hash_now(body.password)
+    new = people.NewPerson(email=body.email, name=body.name, role=body.role, password_hash=hashed)
+    async with await Database.open(chosen.database) as db:
+        return await db.write(people.create, new, at=time.time_ns() // 1_000_000)
+
+
+def config(arguments: argparse.Namespace) -> int:
+    """Print every setting and where it came from."""
+    print("\n".join(settings.load(_flags(arguments)).lines()))
+    return OK
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong in one line."""
+        self.exit(BAD_USAGE, f"servicedesk: {message}; see {self.prog} --help\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="servicedesk", description="A help desk for small teams.", allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"servicedesk {VERSION}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    served = _command(commands, "serve", serve, "serve the desk until SIGTERM or SIGINT")
+    _settings(served)
+    shown = _command(commands, "config", config, "print every setting and where it came from")
+    _settings(shown)
+    user = commands.add_parser("user", help="people", allow_abbrev=False)
+    users = user.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    added = _command(users, "add", add_user, "add a user while no server runs on the data folder")
+    added.add_argument("--email", required=True)
+    added.add_argument("--name", required=True)
+    added.add_argument("--role", default="admin", choices=("admin", "supervisor", "agent", "customer"))
+    added.add_argument(
+        "--password-stdin",
+        action="store_true",
+        help="read the password from the first line of standard input",
+    )
+    _data_dir_flag(added)
+    return parser
+
+
+def _command(
+    commands: "argparse._SubParsersAction[_Parser]",
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    words: str,
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=words, description=f"{words.capitalize()}.", allow_abbrev=False)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _data_dir_flag(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data-dir", default=argparse.SUPPRESS, metavar="FOLDER", help="default: data")
+
+
+def _settings(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of the settings; each has a variable SERVICEDESK_NAME as well."""
+    _data_dir_flag(parser)
+    for name, (metavar, words) in _FLAGS.items():
+        parser.add_argument(
+            f"--{name.replace('_', '-')}", default=argparse.SUPPRESS, metavar=metavar, help=words
+        )
+
+
+_FLAGS: Final = {
+    "host": ("HOST", "address to listen on; default: 127.0.0.1"),
+    "port": ("PORT", "0 takes a free one; default: 8080"),
+    "env": ("NAME", "development, production or testing; default: production"),
+    "public_url": ("URL", "what people type, for example https://desk.example.org"),
+    "trusted_proxies": ("NETWORKS", "whose word about client addresses is taken"),
+    "session_days": ("DAYS", "how long a log-in lasts; default: 14"),
+    "log_level": ("LEVEL", "debug, info, warning or error; default: info"),
+}
+
+
+def _flags(arguments: argparse.Namespace) -> dict[str, str]:
+    names = {"data_dir", *_FLAGS}
+    return {name: value for name, value in vars(arguments).items() if name in names}
+
+
+@contextlib.contextmanager
+def _data_dir(loaded: Loaded) -> Iterator[Settings]:
+    """Yield the settings; a desk for testing that names no data folder gets one that is thrown away."""
+    chosen = loaded.settings
+    if not (chosen.is_testing and loaded.sources["data_dir"] == "default"):
+        yield chosen
+        return
+    memory = Path("/dev/shm")  # noqa: S108
+    place = tempfile.mkdtemp(prefix="servicedesk-", dir=memory if memory.is_dir() else None)
+    try:
+        yield msgspec.structs.replace(chosen, data_dir=Path(place))
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _only_process(data_dir: Path, advice: str) -> Iterator[None]:
+    os.umask(0o077)  # tickets and files are nobody else's on this machine
+    try:
+        with lock.hold(data_dir):
+            yield
+    except Locked as error:
+        raise Locked(f"{error}: {advice}.") from None
+
+
+def _with_key(chosen: Settings) -> Settings:
+    try:
+        return settings.with_key(chosen)
+    except OSError as error:
+        raise Unusable(f"The data folder {chosen.data_dir} is not writable: {error.strerror}.") from None
+
+
+def _password(*, from_stdin: bool) -> str:
+    if from_stdin:
+        try:
+            return sys.stdin.readline().rstrip("\r\n")
+        except UnicodeDecodeError:
+            raise BadUsage("The password is not UTF-8.") from None
+    if not sys.stdin.isatty():
+        raise BadUsage("Give the password with --password-stdin.")
+    password = getpass.getpass("Password: ")
+    if password != getpass.getpass("Once more: "):
+        raise BadUsage("The two passwords differ.")
+    return password
+
+
+def _log(level: str) -> None:
+    logging.basicConfig(
+        level=level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _complain(error: Exception, code: int) -> int:
+    print(f"servicedesk: {' '.join(str(error).split())}", file=sys.stderr)
+    return code

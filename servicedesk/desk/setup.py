@@ -1,0 +1,74 @@
+"""The first quarter of an hour: the first admin, the desk's name and time zone, a first team."""
+
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from servicedesk.desk import people as desk
+from servicedesk.domain.errors import AlreadySetUp, invalid
+from servicedesk.domain.people import Role, User
+from servicedesk.domain.times import Instant
+from servicedesk.store import meta, people
+from servicedesk.store.db import Connection, Tx
+
+DESK_NAME: Final = "desk_name"
+TIME_ZONE: Final = "time_zone"
+DEFAULT_NAME: Final = "Service desk"
+DEFAULT_ZONE: Final = "UTC"
+
+
+class Start(msgspec.Struct, frozen=True, kw_only=True):
+    """What the first person says; without a team's name there is none yet."""
+
+    email: str
+    name: str
+    password_hash: str
+    desk_name: str = DEFAULT_NAME
+    time_zone: str = DEFAULT_ZONE
+    team: str = ""
+
+
+def begin(tx: Tx, start: Start, *, at: Instant) -> User:
+    """Set the desk up, once. Raises AlreadySetUp."""
+    if people.anybody(tx):
+        raise AlreadySetUp("This desk has its first user already; please log in.")
+    name_desk(tx, start.desk_name)
+    set_time_zone(tx, start.time_zone)
+    admin = desk.create(
+        tx,
+        desk.NewPerson(
+            email=start.email, name=start.name, role=Role.ADMIN, password_hash=start.password_hash
+        ),
+        at=at,
+    )
+    if start.team.strip():
+        desk.create_team(tx, desk.NewTeam(name=start.team, member_ids=(admin.id,)), at=at)
+    return people.get(tx, admin.id)
+
+
+def desk_name(conn: Connection) -> str:
+    return meta.get(conn, DESK_NAME, DEFAULT_NAME)
+
+
+def time_zone(conn: Connection) -> ZoneInfo:
+    """Return the zone in which the desk's days begin and end."""
+    return ZoneInfo(meta.get(conn, TIME_ZONE, DEFAULT_ZONE))
+
+
+def name_desk(tx: Tx, name: str) -> None:
+    meta.put(tx, DESK_NAME, name.strip() or DEFAULT_NAME)
+
+
+def set_time_zone(tx: Tx, name: str) -> None:
+    if not is_time_zone(name):
+        raise invalid("/time_zone", "is no time zone like Europe/Berlin")
+    meta.put(tx, TIME_ZONE, name)
+
+
+def is_time_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # unknown, outside the folder of zones, or a folder itself
+        return False
+    return True
