@@ -53,6 +53,7 @@ class Kind(StrEnum):
 
     API = "api"
     PAGE = "page"
+    SOCKET = "socket"
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +292,7 @@ def register(app: web.Application, rows: Sequence[Row]) -> None:
     for row in rows:
         handle = handler_of(row)
         paths = {row.path, row.path.rstrip("/") or "/"}
-        if row.kind is Kind.API:
+        if row.kind is not Kind.PAGE:
             paths.add(row.path.rstrip("/") + "/")
         for path in paths:
             app.router.add_route(row.method, path, handle)
