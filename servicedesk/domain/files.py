@@ -279,14 +279,15 @@ def clean_filename(raw: str) -> str:
     if any("\ud800" <= char <= "\udfff" for char in raw):
         raise BadName("the file's name is not UTF-8")
     segment = raw.replace("\\", "/").rpartition("/")[2]
-    name = "".join(char for char in unicodedata.normalize("NFC", segment) if not _is_hidden(char))
+    name = "".join(char for char in unicodedata.normalize("NFC", segment) if not is_hidden(char))
     name = name.strip().lstrip(". \t").strip()
     if not name:
         raise BadName()
     return _shortened(name)
 
 
-def _is_hidden(char: str) -> bool:
+def is_hidden(char: str) -> bool:
+    """Return whether a reader could not see the character, or would see others in its place."""
     return char in _INVISIBLE or unicodedata.category(char) in _HIDDEN
 
 

@@ -5,13 +5,13 @@ import errno
 import hashlib
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from servicedesk.domain.errors import UploadStorageFull
 from servicedesk.media.blobs import ORPHAN_AGE, PIECE, Blobs, Draft
+from tests.stalls import watched_loop
 
 
 @pytest.fixture
@@ -201,10 +201,10 @@ async def test_a_picture_whose_bytes_are_gone_goes_too(blobs: Blobs, tmp_path: P
     assert sorted(path.name[:64] for path in files_in(tmp_path)) == sorted([sha256, sha256])
 
 
-async def test_taking_bytes_leaves_the_loop_free(blobs: Blobs, longest_stall: Callable[[], float]) -> None:
+async def test_taking_bytes_leaves_the_loop_free(blobs: Blobs) -> None:
     content = os.urandom(1 << 16)
 
-    async with blobs.draft() as draft:
+    async with watched_loop() as longest_stall, blobs.draft() as draft:
         for _ in range(25 << 4):
             await draft.write(content)
         await blobs.place(draft, nothing)

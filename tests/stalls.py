@@ -1,14 +1,13 @@
-"""What tests of media stand on."""
+"""How long the event loop stood still."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 
-import pytest
 
-
-@pytest.fixture
-async def longest_stall() -> AsyncIterator[Callable[[], float]]:
-    """Measure for how many seconds the event loop stood still at most."""
+@contextlib.asynccontextmanager
+async def watched_loop() -> AsyncIterator[Callable[[], float]]:
+    """Yield what tells for how many seconds at most the loop has stood still in here."""
     loop = asyncio.get_running_loop()
     longest = 0.0
 
@@ -20,5 +19,7 @@ async def longest_stall() -> AsyncIterator[Callable[[], float]]:
             longest = max(longest, loop.time() - began - 0.001)
 
     watcher = asyncio.create_task(watch())
-    yield lambda: longest
-    watcher.cancel()
+    try:
+        yield lambda: longest
+    finally:
+        watcher.cancel()

@@ -1,0 +1,173 @@
+"""Processes that look into files for us: started when first needed, ended when idle, replaced when they die."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+from typing import Final, TypeVar
+
+import msgspec
+
+from servicedesk.media import render
+from servicedesk.media.render import AnyJob, Failed, Order, Report
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T", bound=Report)
+
+MOST: Final = 2
+PATIENCE: Final = 10.0
+"""Seconds that a job may take."""
+GRACE: Final = 2.0
+"""Seconds past its time after which a worker is ended from outside; by itself it ends earlier."""
+IDLE: Final = 30.0
+"""Seconds after which a worker without a job is ended, since it holds some 40 MB."""
+_REPORT_MAX: Final = 64 << 20
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decoder: Final[msgspec.msgpack.Decoder[Report]] = msgspec.msgpack.Decoder(Report)
+
+
+class CannotRender(Exception):
+    """The file broke its worker, took too long, or is not what it seemed."""
+
+
+class _Died(Exception):
+    pass
+
+
+class _Worker:
+    """One process and its two pipes; it has one job at a time."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.leave: asyncio.TimerHandle | None = None
+
+    @classmethod
+    async def start(cls) -> "_Worker":
+        # Nothing of our own environment, which may hold secrets, goes along to a process that reads hostile files.
+        environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "LC_ALL": "C.UTF-8"}
+        return cls(
+            await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-P",
+                "-m",
+                render.__name__,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                env=environment,
+                start_new_session=True,
+            )
+        )
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.returncode is None
+
+    async def do(self, job: AnyJob, seconds: float) -> Report:
+        """Have the job done. Raises _Died."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        order = _encode(Order(job, seconds))
+        try:
+            self._process.stdin.write(len(order).to_bytes(render.LENGTH, "big") + order)
+            await self._process.stdin.drain()
+            length = int.from_bytes(await self._process.stdout.readexactly(render.LENGTH), "big")
+            if length > _REPORT_MAX:
+                raise _Died
+            return _decoder.decode(await self._process.stdout.readexactly(length))
+        except (OSError, asyncio.IncompleteReadError, msgspec.MsgspecError) as error:
+            raise _Died from error
+
+    async def end(self) -> None:
+        """Kill the process and wait until it is gone: nothing it could have written is lost."""
+        if self.leave is not None:
+            self.leave.cancel()
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
+
+class Workers:
+    """A few workers and the queue before them."""
+
+    def __init__(self, most: int = MOST, idle: float = IDLE) -> None:
+        self._slots = asyncio.Semaphore(most)
+        self._idle_time = idle
+        self._waiting: list[_Worker] = []
+        self._all: set[_Worker] = set()
+        self._ending: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def ask(self, job: AnyJob, wanted: type[T], *, patience: float = PATIENCE) -> T:
+        """Have a job done and return its report. Raises CannotRender."""
+        async with self._slots:
+            report = await self._done(job, patience)
+        if isinstance(report, wanted):
+            return report
+        raise CannotRender(report.why if isinstance(report, Failed) else "the worker did something else")
+
+    async def _done(self, job: AnyJob, patience: float) -> Report:
+        """Do the job; a worker that was killed from elsewhere is no fault of the file, so it has a second try."""
+        deadline = asyncio.get_running_loop().time() + patience
+        for _ in range(2):
+            left = deadline - asyncio.get_running_loop().time()
+            if left <= patience / 2:
+                break
+            with contextlib.suppress(_Died):
+                return await self._try(job, left)
+        log.warning("a file was too much for its worker: %s", job)
+        raise CannotRender("the worker died of it")
+
+    async def _try(self, job: AnyJob, seconds: float) -> Report:
+        worker = await self._take()
+        try:
+            async with asyncio.timeout(seconds + GRACE):
+                report = await worker.do(job, seconds)
+        except TimeoutError:
+            await self._end(worker)
+            raise _Died from None
+        except BaseException:
+            await self._end(worker)
+            raise
+        self._give_back(worker)
+        return report
+
+    async def _take(self) -> _Worker:
+        if self._closed:
+            raise CannotRender("the desk is closing")
+        while self._waiting:
+            worker = self._waiting.pop()
+            if worker.leave is not None:
+                worker.leave.cancel()
+            if worker.is_alive:
+                return worker
+            await self._end(worker)
+        worker = await _Worker.start()
+        self._all.add(worker)
+        return worker
+
+    def _give_back(self, worker: _Worker) -> None:
+        loop = asyncio.get_running_loop()
+        worker.leave = loop.call_later(self._idle_time, self._dismiss, worker)
+        self._waiting.append(worker)
+
+    def _dismiss(self, worker: _Worker) -> None:
+        self._waiting.remove(worker)
+        task = asyncio.get_running_loop().create_task(self._end(worker))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    async def _end(self, worker: _Worker) -> None:
+        await asyncio.shield(asyncio.ensure_future(worker.end()))
+        self._all.discard(worker)
+
+    async def close(self) -> None:
+        """End every worker now, also those at work."""
+        self._closed = True
+        self._waiting.clear()
+        await asyncio.gather(*(worker.end() for worker in self._all), *self._ending)
+        self._all.clear()
