@@ -90,7 +90,7 @@ def places(conn: Connection, wanted: Filter, sort: Sort, after: Place | None) ->
 
 def few(conn: Connection, wanted: Filter, parts: Parts) -> list[int] | None:
     """Return the ids of the wanted tickets if some index tells at once that there are only a few, else None."""
-    most = _few(conn)
+    most = few_of(conn)
     walk = next((walk for walk in _narrow(wanted, parts) if _holds_at_most(conn, walk, most)), None)
     if walk is None:
         return None
@@ -139,7 +139,7 @@ def choose(conn: Connection, wanted: Filter, parts: Parts, order: Order) -> Walk
     if parts.keys() <= {"due"}:
         return _whole(wanted, parts, order)
     in_order = None
-    most = _few(conn)
+    most = few_of(conn)
     for walk in _narrow(wanted, parts):
         fits = walk.in_order_of == order.column
         if fits and parts.keys() == {walk.dimension}:
@@ -258,7 +258,7 @@ def _only_unresolved(wanted: Filter, parts: Parts) -> bool:
     return named or running or parts.get("due") is _DUE
 
 
-def _few(conn: Connection) -> int:
+def few_of(conn: Connection) -> int:
     """Return how many tickets are rather gathered and sorted than met here and there along an index of all."""
     (newest,) = conn.execute("SELECT max(id) FROM tickets").fetchone()
     return min(isqrt(_USUAL_PAGE * (newest or 0)) + _USUAL_PAGE, _FEW_MAX)

@@ -1,0 +1,58 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from servicedesk.domain.errors import BadParameter
+from servicedesk.domain.search import LENGTH_MAX, Term, terms_of
+
+
+def word(*texts: str) -> Term:
+    return Term(texts, is_prefix=True)
+
+
+def phrase(text: str) -> Term:
+    return Term((text,), is_prefix=False)
+
+
+@pytest.mark.parametrize(
+    ("typed", "terms"),
+    [
+        ("printer fire", [word("printer"), word("fire")]),
+        ("  printer\tfire\n", [word("printer"), word("fire")]),
+        ("printer printer", [word("printer")]),
+        ('"on fire" printer', [phrase("on fire"), word("printer")]),
+        ('printer"on fire"', [word("printer"), phrase("on fire")]),
+        ('"never closed', [phrase("never closed")]),
+        ("TKT-000042", [phrase("TKT-000042")]),
+        ("tkt-42", [phrase("TKT-000042")]),
+        ("#42", [phrase("TKT-000042")]),
+        ("#1234567", [phrase("TKT-1234567")]),
+        ("42", [word("42", "TKT-000042")]),
+        ("naïve@example.com", [word("naïve@example.com")]),
+        ("NEAR OR NOT title:x ^y z*", [word(w) for w in ("NEAR", "OR", "NOT", "title:x", "^y", "z*")]),
+        ("日本語 ünder", [word("日本語"), word("ünder")]),
+    ],
+)
+def test_what_was_typed_becomes_terms(typed: str, terms: list[Term]) -> None:
+    assert list(terms_of(typed)) == terms
+
+
+@pytest.mark.parametrize("typed", ["", " ", "!!!", '"', '""', '"--" …', "🔥", "#"])
+def test_what_no_index_holds_is_left_out(typed: str) -> None:
+    assert terms_of(typed) == ()
+
+
+def test_nobody_searches_for_a_book() -> None:
+    with pytest.raises(BadParameter):
+        terms_of("x" * (LENGTH_MAX + 1))
+    with pytest.raises(BadParameter):
+        terms_of(" ".join(f"word{n}" for n in range(17)))
+
+
+@given(st.text(max_size=60))
+def test_anything_can_be_typed(typed: str) -> None:
+    try:
+        terms = terms_of(typed)
+    except BadParameter:
+        return
+    assert all(text.strip() for term in terms for text in term.texts)
