@@ -116,7 +116,7 @@ def check_move(ticket: Ticket, to: Status, *, staff: bool, comment: str | None, 
         raise IllegalTransition(here, to, allowed(here, staff, closed_at=ticket.closed_at, at=at))
     if here is CLOSED and ticket.closed_at is not None and reopen_window_over(ticket.closed_at, at):
         raise ReopenWindowOver(REOPEN_DAYS)
-    missing = [need for need in _needs_of(ticket, to) if not _is_met(need, ticket, comment)]
+    missing = [need for need in needs_of(ticket, to) if not _is_met(need, ticket, comment)]
     if missing:
         raise TransitionRefused([REASONS[need] for need in missing])
 
@@ -157,7 +157,7 @@ def _is_for_customers(here: Status, there: Status) -> bool:
     return there is CLOSED or is_reopen(here, there)
 
 
-def _needs_of(ticket: Ticket, to: Status) -> tuple[Need, ...]:
+def needs_of(ticket: Ticket, to: Status) -> tuple[Need, ...]:
     # What was resolved once has been explained once: closing it later needs no further word.
     if to is CLOSED and ticket.first_resolved_at is not None:
         return ()

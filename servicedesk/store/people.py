@@ -81,6 +81,12 @@ def names(conn: Connection, user_ids: Collection[int]) -> dict[int, str]:
     return {row["id"]: row["name"] for row in rows}
 
 
+def loads(conn: Connection, user_ids: Collection[int]) -> dict[int, int]:
+    """Return how many tickets each of the people has that count against their ``max_tickets``."""
+    rows = conn.execute(f"SELECT id, open_load FROM users WHERE id IN ({_marks(user_ids)})", tuple(user_ids))
+    return {row["id"]: row["open_load"] for row in rows}
+
+
 def anybody(conn: Connection) -> bool:
     return conn.execute("SELECT 1 FROM users LIMIT 1").fetchone() is not None
 

@@ -53,6 +53,19 @@ def found(conn: Connection, terms: Sequence[Term], below: int | None, *, interna
     return streams[0] if len(streams) == 1 else _in_all(streams)
 
 
+def texts(
+    conn: Connection, ticket_id: int, terms: Sequence[Term], most: int, *, internal: bool
+) -> list[str]:
+    """Return some of the ticket's texts in which a term occurs, beside its title."""
+    columns = "{body note}" if internal else "{body}"
+    any_of_them = f"{columns} : ({' OR '.join(map(_quoted, terms))})"
+    rows = conn.execute(
+        "SELECT body, note FROM search WHERE search MATCH ? AND rowid >= ? AND rowid < ? ORDER BY rowid LIMIT ?",
+        (any_of_them, _rowid(ticket_id, 0), _rowid(ticket_id + 1, 0), most),
+    )
+    return [row["body"] or (row["note"] if internal else "") for row in rows]
+
+
 def _in_all(streams: Sequence[Iterator[int]]) -> Iterator[int]:
     """Yield what occurs in every one of some falling sequences."""
     heads = [next(stream, 0) for stream in streams]

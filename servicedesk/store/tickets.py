@@ -118,8 +118,23 @@ def words(values: Iterable[str]) -> str:
 
 def next_piece(tx: Tx, ticket_id: int) -> int:
     """Return the next free place of the ticket in the search index."""
-    row = tx.execute("UPDATE tickets SET pieces = pieces + 1 WHERE id = ? RETURNING pieces", (ticket_id,)).fetchone()
+    row = tx.execute(
+        "UPDATE tickets SET pieces = pieces + 1 WHERE id = ? RETURNING pieces", (ticket_id,)
+    ).fetchone()
     return int(row[0])
+
+
+def categories(conn: Connection, most: int) -> list[str]:
+    """Return the categories in use, in alphabetical order: one step along the index for each."""
+    found = conn.execute(
+        "WITH RECURSIVE step (category) AS ("
+        " SELECT min(category) FROM tickets WHERE category IS NOT NULL"
+        " UNION ALL SELECT (SELECT min(category) FROM tickets WHERE category > step.category)"
+        " FROM step WHERE step.category IS NOT NULL)"
+        " SELECT category FROM step WHERE category IS NOT NULL LIMIT ?",
+        (most,),
+    )
+    return [row[0] for row in found]
 
 
 def waiting(conn: Connection, most: int) -> list[int]:

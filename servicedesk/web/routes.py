@@ -6,8 +6,23 @@ from servicedesk.domain.access import Verb
 from servicedesk.domain.views import ChangeBody, DecisionBody, MessageBody, TeamBody, TicketBody, UserBody
 from servicedesk.store import people as stored_people
 from servicedesk.store import tickets as stored
-from servicedesk.web import bulk, health, live, messages, openapi, people, sessions, tickets
-from servicedesk.web.api import Kind, Row, by_number, delete, get, patch, post, put
+from servicedesk.web import (
+    assets,
+    bulk,
+    docs,
+    forms,
+    health,
+    live,
+    messages,
+    openapi,
+    pages,
+    people,
+    people_pages,
+    search_pages,
+    sessions,
+    tickets,
+)
+from servicedesk.web.api import Kind, Row, by_number, delete, form, get, page, patch, post, put
 from servicedesk.web.lists import Page, Paging
 
 TICKET: Final = by_number(stored.get)
@@ -207,4 +222,43 @@ HEALTH: Final = (
 
 LIVE: Final = (get("/ws", live.socket, who=None, kind=Kind.SOCKET),)
 
-ROWS: Final[tuple[Row, ...]] = (*TICKETS, *MESSAGES, *SESSIONS, *PEOPLE, *DOCUMENTS, *HEALTH, *LIVE)
+PAGES: Final = (
+    page("/", pages.the_queue, who=Verb.ANYTHING),
+    page("/tickets/new", pages.new_ticket, who=Verb.CREATE_TICKET),
+    page("/tickets/{id}", pages.ticket, who=Verb.SEE, on=TICKET),
+    page("/search", search_pages.page, who=Verb.ANYTHING),
+    page("/people", people_pages.everybody, who=Verb.SEE_PEOPLE),
+    page("/settings", people_pages.settings, who=Verb.ANYTHING),
+    page("/login", people_pages.login, who=None),
+    page("/setup", people_pages.setup, who=None),
+    page("/api/docs", docs.show, who=None),
+    page("/static/{version}/{name:.+}", assets.serve, who=None),
+)
+
+FORMS: Final = (
+    form("/login", forms.log_in, who=None),
+    form("/setup", forms.set_up, who=None),
+    form("/logout", forms.log_out, who=Verb.ANYTHING),
+    form("/tickets/new", forms.create_ticket, who=Verb.CREATE_TICKET),
+    form("/tickets/{id}/messages", forms.post_message, who=Verb.REPLY, on=TICKET),
+    form("/tickets/{id}/status", forms.move, who=Verb.MOVE, on=TICKET),
+    form("/tickets/{id}/priority", forms.prioritise, who=Verb.PRIORITISE, on=TICKET),
+    form("/tickets/{id}/assign", forms.assign, who=Verb.ASSIGN, on=TICKET),
+    form("/tickets/{id}/details", forms.edit_details, who=Verb.EDIT_TICKET, on=TICKET),
+    form("/tickets/{id}/escalate", forms.escalate, who=Verb.ESCALATE, on=TICKET),
+    post("/tickets/{id}/read", forms.mark_read, body=forms.Seen, who=Verb.SEE, on=TICKET, kind=Kind.PAGE),
+    put("/tickets/{id}/drafts", forms.keep_draft, body=forms.Draft, who=Verb.SEE, on=TICKET, kind=Kind.PAGE),
+    form("/settings/me", forms.edit_me, who=Verb.EDIT_PERSON),
+    form("/settings/password", forms.change_password, who=Verb.ANYTHING),
+    form("/settings/look", forms.set_look, who=Verb.ANYTHING),
+    form("/settings/tokens", forms.make_token, who=Verb.ANYTHING),
+    form("/settings/tokens/{id}/delete", forms.delete_token, who=Verb.ANYTHING),
+    form("/theme", forms.set_theme, who=Verb.ANYTHING),
+    form("/availability", forms.set_availability, who=Verb.EDIT_PERSON),
+    form("/people", forms.add_person, who=Verb.CREATE_PERSON),
+    form("/people/{id}", forms.edit_person, who=Verb.EDIT_PERSON, on=USER),
+    form("/teams", forms.add_team, who=Verb.EDIT_TEAMS),
+    form("/teams/{id}", forms.edit_team, who=Verb.EDIT_TEAMS, on=TEAM),
+)
+
+ROWS: Final[tuple[Row, ...]] = (*TICKETS, *MESSAGES, *SESSIONS, *PEOPLE, *DOCUMENTS, *HEALTH, *LIVE, *PAGES, *FORMS)

@@ -1,0 +1,89 @@
+"""Stylesheets, modules and icons: read once, compressed once, kept by the browser until they change."""
+
+import gzip
+from functools import cached_property
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final
+
+from aiohttp import hdrs, web
+
+from servicedesk.domain.errors import NotFound
+from servicedesk.web.api import Call
+
+PREFIX: Final = "/static/"
+_FOR_EVER: Final = "public, max-age=31536000, immutable"
+_TYPES: Final = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".json": "application/json",
+}
+
+
+class Asset:
+    """A file as it is sent."""
+
+    def __init__(self, path: Path) -> None:
+        self.body = path.read_bytes()
+        self.content_type = _TYPES[path.suffix]
+        self.etag = f'"{blake2b(self.body, digest_size=8).hexdigest()}"'
+
+    @cached_property
+    def packed(self) -> bytes:
+        return gzip.compress(self.body, 9, mtime=0)
+
+
+class Assets:
+    """What the static folder holds. Their address carries their common version, so it never goes stale."""
+
+    def __init__(self, folder: Path, *, reload: bool) -> None:
+        self._folder = folder
+        self.reload = reload
+        self._known: dict[str, Asset] = {}
+        self.modules: tuple[str, ...] = ()
+        self.version = ""
+        self._load()
+
+    def url(self, name: str) -> str:
+        return f"{PREFIX}{self.version}/{name}"
+
+    def find(self, name: str) -> Asset:
+        """Return the asset. Raises NotFound."""
+        if self.reload:
+            self._load()
+        try:
+            return self._known[name]
+        except KeyError:
+            raise NotFound("There is no such file.") from None
+
+    def _load(self) -> None:
+        paths = sorted(path for path in self._folder.rglob("*") if path.suffix in _TYPES)
+        self._known = {path.relative_to(self._folder).as_posix(): Asset(path) for path in paths}
+        self.modules = tuple(name for name in self._known if name.endswith(".js") and name not in _ENTRIES)
+        every = "".join(asset.etag for asset in self._known.values())
+        self.version = blake2b(every.encode(), digest_size=6).hexdigest()
+
+
+_ENTRIES: Final = {"app.js", "alone.js"}
+ASSETS = web.AppKey("assets", Assets)
+
+
+async def serve(call: Call) -> web.StreamResponse:
+    """Answer with a file of the static folder, whatever version the address names."""
+    request = call.request
+    assets = request.app[ASSETS]
+    asset = assets.find(request.match_info["name"])
+    lasting = request.match_info["version"] == assets.version and not assets.reload
+    headers = {
+        hdrs.ETAG: asset.etag,
+        hdrs.CACHE_CONTROL: _FOR_EVER if lasting else "no-cache",
+        hdrs.CONTENT_TYPE: asset.content_type,
+        hdrs.VARY: hdrs.ACCEPT_ENCODING,
+    }
+    if request.headers.get(hdrs.IF_NONE_MATCH) == asset.etag:
+        return web.Response(status=304, headers=headers)
+    if "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, ""):
+        return web.Response(body=asset.packed, headers=headers | {hdrs.CONTENT_ENCODING: "gzip"})
+    return web.Response(body=asset.body, headers=headers)

@@ -1,0 +1,383 @@
+"""What the forms of the pages send. Each does what its call of the API does, and leads back to a page."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from aiohttp import hdrs, web
+from multidict import MultiMapping
+
+from servicedesk.desk import people as desk
+from servicedesk.domain.errors import Invalid, NotFound, RateLimited, Refused
+from servicedesk.domain.people import Availability
+from servicedesk.domain.tickets import BODY_MAX
+from servicedesk.store import drafts, reading
+from servicedesk.web import (
+    auth,
+    decode,
+    messages,
+    pages,
+    people,
+    people_pages,
+    problems,
+    sessions,
+    setup,
+    tickets,
+)
+from servicedesk.web.api import Call, identifier
+from servicedesk.web.frame import KEYS_COOKIE, local
+
+YEAR: Final = 31_536_000
+
+Values = dict[str, Any]
+
+
+class Draft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What somebody has begun to write; an empty text forgets it."""
+
+    kind: Literal["reply", "note"]
+    body: Annotated[str, msgspec.Meta(max_length=BODY_MAX)]
+
+
+class Seen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The last message that was on the screen for a while."""
+
+    message_id: Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
+
+
+# Tickets ---------------------------------------------------------------------------------------------------------
+
+
+async def create_ticket(call: Call) -> web.StreamResponse:
+    """Open a ticket; what is wrong with it is said beside its fields."""
+    fields = await auth.form_fields(call.request)
+    values = _new_ticket(call, fields)
+    try:
+        made = await tickets.create(call, _body(values, tickets.NewTicket))
+    except Refused as refusal:
+        return await pages.show_new_ticket(
+            call,
+            dict(fields),
+            errors=_by_field(refusal),
+            refusal=None if isinstance(refusal, Invalid) else refusal.detail,
+            status=problems.status_of(refusal),
+        )
+    raise web.HTTPSeeOther(f"/tickets/{made.id}")
+
+
+def _new_ticket(call: Call, fields: MultiMapping[str]) -> Values:
+    values: Values = {
+        "title": fields.get("title", ""),
+        "description": _lines(fields.get("description", "")),
+        "priority": fields.get("priority") or "medium",
+        "category": fields.get("category", "").strip() or None,
+        "tags": _words(fields.get("tags", "")),
+    }
+    if not call.actor.is_staff:
+        return {name: value for name, value in values.items() if value is not None}
+    chosen = fields.get("assigned_to", "auto")
+    values |= {
+        "team_id": _id(fields.get("team_id", "")),
+        "required_skills": _words(fields.get("required_skills", "")),
+        "assigned_to": None if chosen == "auto" else _id(chosen),
+        "auto_assign": chosen == "auto",
+    }
+    email, name = fields.get("requester_email", "").strip(), fields.get("requester_name", "").strip()
+    if email or name:
+        values["requester"] = {"email": email, "name": name or email}
+    return values
+
+
+async def post_message(call: Call) -> web.StreamResponse:
+    """Send the reply, the note, or both: whichever was written."""
+    fields = await auth.form_fields(call.request)
+    for name, is_internal in (("reply", False), ("note", True)):
+        text = _lines(fields.get(name, ""))
+        if text.strip():
+            await messages.post(call, _body({"body": text, "is_internal": is_internal}, messages.NewMessage))
+            await call.write(drafts.put, call.actor.id, call.id, name, "", call.now)
+    return _to_ticket(call)
+
+
+async def move(call: Call) -> web.StreamResponse:
+    fields = await auth.form_fields(call.request)
+    comment = " ".join(text for text in fields.getall("comment", []) if text.strip())
+    await tickets.move(call, _body({"status": fields.get("status"), "comment": comment or None}, tickets.Move))
+    return _to_ticket(call)
+
+
+async def prioritise(call: Call) -> web.StreamResponse:
+    fields = await auth.form_fields(call.request)
+    await tickets.prioritise(call, _body({"priority": fields.get("priority")}, tickets.Prioritise))
+    return _to_ticket(call)
+
+
+async def assign(call: Call) -> web.StreamResponse:
+    fields = await auth.form_fields(call.request)
+    chosen = fields.get("assigned_to", "")
+    values: Values = {"auto": True} if chosen == "auto" else {"assigned_to": _id(chosen)}
+    await tickets.assign(call, _body(values, tickets.Assign))
+    return _to_ticket(call)
+
+
+async def edit_details(call: Call) -> web.StreamResponse:
+    """Change team or tags, whichever the form has."""
+    fields = await auth.form_fields(call.request)
+    values: Values = {}
+    if "team_id" in fields:
+        values["team_id"] = _id(fields["team_id"])
+    if "tags" in fields:
+        values["tags"] = _words(fields["tags"])
+    await tickets.edit(call, _body(values, tickets.TicketPatch))
+    return _to_ticket(call)
+
+
+async def escalate(call: Call) -> web.StreamResponse:
+    fields = await auth.form_fields(call.request)
+    reason = " ".join(text for text in fields.getall("reason", []) if text.strip())
+    await tickets.escalate(call, _body({"reason": reason}, tickets.Escalate))
+    return _to_ticket(call)
+
+
+async def keep_draft(call: Call, body: Draft) -> None:
+    await call.write(drafts.put, call.actor.id, call.id, body.kind, body.body, call.now)
+
+
+async def mark_read(call: Call, body: Seen) -> None:
+    await call.write(reading.mark, call.actor.id, call.id, body.message_id)
+
+
+# Log-in ----------------------------------------------------------------------------------------------------------
+
+
+async def log_in(call: Call) -> web.StreamResponse:
+    """Open the browser's session and go where the person wanted to go."""
+    fields = await auth.guest_form(call.request)
+    email, back = fields.get("email", ""), local(fields.get("next"))
+    response = web.Response(status=303, headers={hdrs.LOCATION: back})
+    try:
+        await sessions.start_session(call, response, email, fields.get("password", ""))
+    except Refused as refusal:
+        status = problems.status_of(refusal)
+        answer = await people_pages.show_login(call, email, back, refusal.detail, status=status)
+        if isinstance(refusal, RateLimited):
+            answer.headers[hdrs.RETRY_AFTER] = problems.answer(refusal, "").headers[hdrs.RETRY_AFTER]
+        return answer
+    return response
+
+
+async def set_up(call: Call) -> web.StreamResponse:
+    """Make the first admin under the one-time link, and go on logged in."""
+    fields = await auth.guest_form(call.request)
+    response = web.Response(status=303, headers={hdrs.LOCATION: "/"})
+    try:
+        await setup.finish(call, response, dict(fields))
+    except Invalid as refusal:
+        shown = {name: text for name, text in fields.items() if name != "password"}
+        return await people_pages.show_setup(call, shown, errors=_by_field(refusal), status=422)
+    return response
+
+
+async def log_out(call: Call) -> web.StreamResponse:
+    response = web.Response(status=303, headers={hdrs.LOCATION: "/login"})
+    await sessions.log_out(call, response)
+    return response
+
+
+# One's own things ------------------------------------------------------------------------------------------------
+
+
+async def edit_me(call: Call) -> web.StreamResponse:
+    fields = await auth.form_fields(call.request)
+    change = {"name": fields.get("name", ""), "availability": fields.get("availability", "")}
+    return await _settings(call, lambda: _edit_me(call, change), "saved")
+
+
+async def change_password(call: Call) -> web.StreamResponse:
+    fields = await auth.form_fields(call.request)
+    values = {"current": fields.get("current", ""), "new": fields.get("new", "")}
+
+    async def change() -> None:
+        await sessions.change_password(call, _body(values, sessions.PasswordChange))
+
+    return await _settings(call, change, "password")
+
+
+async def make_token(call: Call) -> web.StreamResponse:
+    """Make a token and show it, this once."""
+    fields = await auth.form_fields(call.request)
+    try:
+        made = await sessions.create_token(call, _body({"name": fields.get("name", "")}, sessions.NewToken))
+    except Refused as refusal:
+        return await people_pages.show_settings(call, refusal=refusal.detail, status=problems.status_of(refusal))
+    return await people_pages.show_settings(call, fresh_token=str(made.token))
+
+
+async def delete_token(call: Call) -> web.StreamResponse:
+    await sessions.delete_token(call)
+    raise web.HTTPSeeOther("/settings")
+
+
+async def set_look(call: Call) -> web.StreamResponse:
+    """Remember colours and keys in cookies: they belong to the browser, not to the person."""
+    fields = await auth.form_fields(call.request)
+    response = web.Response(status=303, headers={hdrs.LOCATION: "/settings"})
+    _put_theme(call, response, fields.get("theme", "system"))
+    _remember(call, response, KEYS_COOKIE, "on" if fields.get("keys") else "off")
+    return response
+
+
+async def set_theme(call: Call) -> web.StreamResponse:
+    fields = await auth.form_fields(call.request)
+    response = web.Response(status=303, headers={hdrs.LOCATION: local(fields.get("next"))})
+    _put_theme(call, response, fields.get("theme", "system"))
+    return response
+
+
+async def set_availability(call: Call) -> web.StreamResponse:
+    fields = await auth.form_fields(call.request)
+    chosen = Availability.AWAY if fields.get("availability") == Availability.AWAY else Availability.AVAILABLE
+    await _edit_me(call, {"availability": chosen})
+    raise web.HTTPSeeOther(local(fields.get("next")))
+
+
+# People and teams ------------------------------------------------------------------------------------------------
+
+
+async def add_person(call: Call) -> web.StreamResponse:
+    fields = await auth.form_fields(call.request)
+    values: Values = {
+        **{name: fields.get(name, "") for name in ("name", "email", "password", "role")},
+        "skills": _words(fields.get("skills", "")),
+        "team_ids": [team] if (team := _id(fields.get("team", ""))) else [],
+    }
+    try:
+        await people.create(call, _body(values, people.NewPerson))
+    except Refused as refusal:
+        shown = {name: text for name, text in fields.items() if name != "password"}
+        return await people_pages.show_people(
+            call,
+            values=shown,
+            errors=_by_field(refusal),
+            refusal=None if isinstance(refusal, Invalid) else refusal.detail,
+            status=problems.status_of(refusal),
+        )
+    raise web.HTTPSeeOther("/people")
+
+
+async def edit_person(call: Call) -> web.StreamResponse:
+    fields = await auth.form_fields(call.request)
+    values: Values = {name: fields[name] for name in ("name", "email", "role", "availability") if name in fields}
+    if "max_tickets" in fields:
+        values["max_tickets"] = int(fields["max_tickets"]) if fields["max_tickets"].isdecimal() else -1
+    if "skills" in fields:
+        values["skills"] = _words(fields["skills"])
+    if call.thing.is_staff:
+        values["team_ids"] = [identifier(text) for text in fields.getall("team_ids", [])]
+    if "role" in fields:
+        values["is_active"] = "is_active" in fields
+
+    async def change() -> None:
+        await people.edit(call, _body(values, people.PersonPatch))
+
+    return await _people(call, change)
+
+
+async def add_team(call: Call) -> web.StreamResponse:
+    fields = await auth.form_fields(call.request)
+
+    async def add() -> None:
+        await people.create_team(call, _body({"name": fields.get("name", "")}, people.NewTeam))
+
+    return await _people(call, add)
+
+
+async def edit_team(call: Call) -> web.StreamResponse:
+    fields = await auth.form_fields(call.request)
+    values: Values = {
+        "name": fields.get("name", ""),
+        "assignment": fields.get("assignment"),
+        "lead_id": _id(fields.get("lead_id", "")),
+    }
+
+    async def change() -> None:
+        await people.edit_team(call, _body(values, people.TeamPatch))
+
+    return await _people(call, change)
+
+
+# Pieces ----------------------------------------------------------------------------------------------------------
+
+
+def _body(values: Mapping[str, Any], into: type[Any]) -> Any:
+    """Return the body that the API's call takes. Raises Invalid, naming every bad field."""
+    return decode.body(msgspec.json.encode(values), into)
+
+
+def _by_field(refusal: Refused) -> dict[str, str]:
+    """Return what is wrong by the name of the form's field."""
+    if not isinstance(refusal, Invalid):
+        return {}
+    said = {}
+    for error in refusal.errors:
+        name = error.pointer.strip("/").replace("requester/", "requester_").split("/")[0]
+        said[name] = error.message[:1].upper() + error.message[1:]
+    return said
+
+
+async def _edit_me(call: Call, values: Values) -> None:
+    wanted = _body(values, people.PersonPatch)
+    change = desk.Edit(name=wanted.name, availability=wanted.availability)
+    await call.write(desk.edit, call.actor.id, change, by=call.actor, at=call.now)
+
+
+async def _settings(call: Call, act: Callable[[], Awaitable[None]], done: str) -> web.StreamResponse:
+    try:
+        await act()
+    except Refused as refusal:
+        return await people_pages.show_settings(
+            call, refusal=refusal.detail, errors=_by_field(refusal), status=problems.status_of(refusal)
+        )
+    raise web.HTTPSeeOther(f"/settings?done={done}")
+
+
+async def _people(call: Call, act: Callable[[], Awaitable[None]]) -> web.StreamResponse:
+    try:
+        await act()
+    except Refused as refusal:
+        return await people_pages.show_people(call, refusal=refusal.detail, status=problems.status_of(refusal))
+    raise web.HTTPSeeOther("/people")
+
+
+def _to_ticket(call: Call) -> web.StreamResponse:
+    query = f"?{call.request.query_string}" if call.request.query_string else ""
+    raise web.HTTPSeeOther(f"/tickets/{call.id}{query}")
+
+
+def _put_theme(call: Call, response: web.StreamResponse, theme: str) -> None:
+    if theme in ("light", "dark"):
+        _remember(call, response, "theme", theme)
+    else:
+        response.del_cookie("theme", path="/")
+
+
+def _remember(call: Call, response: web.StreamResponse, name: str, value: str) -> None:
+    response.set_cookie(name, value, max_age=YEAR, path="/", samesite="Lax", secure=call.settings.is_https)
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _lines(text: str) -> str:
+    """Return the text with the line breaks that were typed, not those that forms send."""
+    return text.replace("\r\n", "\n")
+
+
+def _id(text: str) -> int | None:
+    """Return the id that was chosen, None for nothing. Raises NotFound for nonsense."""
+    if not text:
+        return None
+    if not text.isdecimal():
+        raise NotFound()
+    return identifier(text)

@@ -1,0 +1,226 @@
+"""The pages of the console."""
+
+from itertools import pairwise
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import msgspec
+from aiohttp import web
+
+from servicedesk.desk import assignment, files
+from servicedesk.desk import messages as conversation
+from servicedesk.desk import tickets as desk
+from servicedesk.domain import views, workflow
+from servicedesk.domain.people import User
+from servicedesk.domain.sla import STANDARD
+from servicedesk.domain.tickets import Status, Ticket
+from servicedesk.domain.times import Instant
+from servicedesk.store import drafts, history, messages, people, reading, tickets
+from servicedesk.store.db import Connection
+from servicedesk.web import frame, queue, wording
+from servicedesk.web.api import Call
+from servicedesk.web.frame import Content
+from servicedesk.web.queue import Look
+
+MESSAGES: Final = 50
+CAUGHT_UP: Final = 200
+"""So many messages come at once when a page catches up."""
+HISTORY: Final = 1000
+CATEGORIES: Final = 100
+
+
+async def the_queue(call: Call) -> web.Response:
+    """The list of a view; ``part=list`` is only what a live change replaces."""
+    wanted = queue.look(call.actor, call.request.query)
+    template = {"list": "part_list.html", "rail": "part_list.html"}.get(_part(call), "queue.html")
+    return await frame.show(
+        call, template, lambda conn: _list(conn, call.actor, wanted, call.now), view=wanted.view.name
+    )
+
+
+async def ticket(call: Call) -> web.Response:
+    """One ticket beside its list; ``part=ticket`` is what changed after a message."""
+    wanted = queue.look(call.actor, call.request.query)
+    part = _part(call)
+    if part in ("list", "rail"):
+        return await frame.show(
+            call,
+            "part_list.html",
+            lambda conn: _list(conn, call.actor, wanted, call.now, call.id),
+            view=wanted.view.name,
+        )
+    after = _number(call, "after") if part == "ticket" else None
+
+    def read(conn: Connection) -> Content:
+        shown = _ticket(conn, call.actor, call.thing.id, call.now, after=after, before=_number(call, "before"))
+        shown |= frame.choices(conn, call.actor)
+        listed = _list(conn, call.actor, wanted, call.now, call.id)
+        if shown["earlier"]:
+            asked = dict(call.request.query) | {"before": shown["earlier"]}
+            shown["earlier_href"] = f"{call.request.path}?{urlencode(asked)}"
+        return listed | shown
+
+    template = "part_ticket.html" if part == "ticket" else "ticket.html"
+    return await frame.show(call, template, read, view=wanted.view.name, ticket_id=call.id)
+
+
+async def new_ticket(call: Call) -> web.Response:
+    """The form for a new ticket."""
+    return await show_new_ticket(call, {})
+
+
+async def show_new_ticket(
+    call: Call,
+    values: dict[str, Any],
+    *,
+    errors: dict[str, str] | None = None,
+    refusal: str | None = None,
+    status: int = 200,
+) -> web.Response:
+    """The form for a new ticket, with what was written and what is wrong with it."""
+    extra = {"values": values, "errors": errors or {}, "refusal": refusal, "hide_new": True}
+
+    def read(conn: Connection) -> Content:
+        known = tickets.categories(conn, CATEGORIES) if call.actor.is_staff else []
+        return frame.choices(conn, call.actor) | {"categories": known}
+
+    return await frame.show(call, "new_ticket.html", read, extra=extra, status=status)
+
+
+def _list(conn: Connection, actor: User, wanted: Look, now: Instant, open_id: int | None = None) -> Content:
+    listed = queue.rows(conn, actor, wanted, now)
+    view = wanted.view
+    content = {
+        **listed,
+        "view_name": view.name,
+        "view_label": view.label,
+        "view_empty": {"icon": view.icon, "title": view.empty[0], "text": view.empty[1]},
+        "filters": wanted.filters,
+        "filtered": any(name != "sort" for name in wanted.filters),
+        "suffix": wanted.suffix,
+        "open_id": open_id,
+        "sorts": queue.SORTS,
+    }
+    if listed["more"]:
+        asked = {"view": view.name, **wanted.filters, "shown": wanted.shown + queue.STEP}
+        content["next_href"] = f"/?{urlencode(asked)}"
+    if open_id is None:
+        return content | frame.choices(conn, actor)
+    return content | _neighbours([row["id"] for row in listed["tickets"]], open_id, wanted.suffix)
+
+
+def _neighbours(ids: list[int], here: int, suffix: str) -> Content:
+    """Return the addresses of the tickets before and after this one in the list."""
+    around: Content = {"prev_href": None, "next_ticket_href": None}
+    for before, after in pairwise(ids):
+        if after == here:
+            around["prev_href"] = f"/tickets/{before}{suffix}"
+        if before == here:
+            around["next_ticket_href"] = f"/tickets/{after}{suffix}"
+    if here not in ids and ids:
+        around["next_ticket_href"] = f"/tickets/{ids[0]}{suffix}"
+    return around
+
+
+def _ticket(
+    conn: Connection, actor: User, ticket_id: int, now: Instant, *, after: int | None, before: int | None
+) -> Content:
+    found = desk.seen(conn, ticket_id, actor)
+    staff = actor.is_staff
+    shown = queue.row(found, now, staff=staff) | {"description": found.description}
+    body = desk.shown(conn, found, actor, now)
+    talk = _messages(conn, ticket_id, staff, after=after, before=before)
+    seen = reading.last_seen(conn, actor.id, ticket_id)
+    changes = _history(conn, ticket_id, staff)
+    made = assignment.decisions(conn, ticket_id, after=0, limit=HISTORY) if staff else []
+    kept = drafts.of_ticket(conn, actor.id, ticket_id)
+    attached = [msgspec.to_builtins(each) for each in files.of_ticket(conn, ticket_id, staff=staff)]
+    return {
+        "ticket": shown,
+        "allowed": _moves(found, body.allowed_transitions or ()),
+        "reply_allowed": found.status is not Status.CLOSED,
+        **talk,
+        "read_up_to": -1 if seen is None else seen,
+        "first_unread": _first_unread(talk["messages"], seen, actor.id),
+        "history": changes,
+        "names": _names(conn, changes, staff),
+        "decision": msgspec.to_builtins(made[-1][1]) if made else None,
+        "drafts": {kind: body for kind, (body, _) in kept.items()},
+        "draft_times": {kind: at for kind, (_, at) in kept.items()},
+        "files": attached,
+        "sla_explained": _explained(conn, found, now) if staff else "",
+    }
+
+
+def _messages(
+    conn: Connection, ticket_id: int, staff: bool, *, after: int | None, before: int | None
+) -> Content:
+    """Return the latest messages, those before one, or those that came after one."""
+    if after is not None:
+        found = messages.page(conn, ticket_id, after=after, limit=CAUGHT_UP + 1, internal=staff)
+        more, found = len(found) > CAUGHT_UP, found[:CAUGHT_UP]
+        earlier = None
+    else:
+        found = messages.latest(conn, ticket_id, before=before, limit=MESSAGES + 1, internal=staff)
+        more = False
+        earlier = found[1].id if len(found) > MESSAGES else None
+        found = found[-MESSAGES:]
+    shown = [msgspec.to_builtins(message) for message in conversation.shown(conn, found, staff=staff)]
+    return {"messages": shown, "more_messages": more, "earlier": earlier, "earlier_href": None}
+
+
+def _first_unread(shown: list[dict[str, Any]], seen: int | None, me: int) -> int | None:
+    if seen is None:
+        return None
+    return next((m["id"] for m in shown if m["id"] > seen and m["author"]["id"] != me), None)
+
+
+def _history(conn: Connection, ticket_id: int, staff: bool) -> list[dict[str, Any]]:
+    found = history.page(conn, ticket_id, after=0, limit=HISTORY, internal=staff)
+    return [msgspec.to_builtins(views.change(change, staff=staff)) for change in found]
+
+
+def _names(conn: Connection, changes: list[dict[str, Any]], staff: bool) -> dict[str, dict[int, str]]:
+    """Return what the people and teams are called whom the history names by id."""
+    ids = {c["changes"]["assigned_to"]["to"] for c in changes if "assigned_to" in c["changes"]} - {None}
+    teams = {team.id: team.name for team in people.teams(conn, limit=frame.PEOPLE_MOST)} if staff else {}
+    return {"people": people.names(conn, ids), "teams": teams}
+
+
+def _moves(found: Ticket, allowed: tuple[Status, ...]) -> list[dict[str, Any]]:
+    return [
+        {"name": str(to), "comment": workflow.Need.COMMENT in workflow.needs_of(found, to)} for to in allowed
+    ]
+
+
+def _explained(conn: Connection, found: Ticket, now: Instant) -> str:
+    """Say how the clocks came to stand where they do, pauses included."""
+    targets = STANDARD.targets[found.priority]
+    log = history.clock_log(conn, found.id)
+    paused = 0
+    since: Instant | None = None
+    for entry in log:
+        if entry.status is None:
+            continue
+        if since is not None:
+            paused, since = paused + entry.at - since, None
+        if entry.status in STANDARD.pauses:
+            since = entry.at
+    if since is not None:
+        paused += now - since
+    said = (
+        f"{found.sla.policy}: for {found.priority} priority the first answer within"
+        f" {wording.span(targets.first_response)}, the resolution within {wording.span(targets.resolution)}."
+    )
+    return f"{said} Pauses of {wording.span(paused)} are left out." if paused else f"{said} No pauses so far."
+
+
+def _part(call: Call) -> str:
+    return call.request.query.get("part", "")
+
+
+def _number(call: Call, name: str) -> int | None:
+    text = call.request.query.get(name, "")
+    return int(text) if text.isdecimal() and len(text) <= 15 else None
+
+

@@ -1,0 +1,151 @@
+"""Pages about people: log-in, everybody and the teams, one's own settings."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from zoneinfo import available_timezones
+
+import msgspec
+from aiohttp import web
+
+from servicedesk.domain import views
+from servicedesk.domain.errors import NotFound
+from servicedesk.domain.people import STAFF, SUPERVISORS, Preset, Role
+from servicedesk.store import people, sessions
+from servicedesk.store.db import Connection
+from servicedesk.web import frame
+from servicedesk.web import setup as first_run
+from servicedesk.web.api import Call
+from servicedesk.web.frame import Content
+
+STEP: Final = 100
+_ROLES: Final = [(str(role), role.capitalize()) for role in Role]
+_PRESETS: Final = [
+    (str(Preset.BALANCED), "Balanced"),
+    (str(Preset.ROUND_ROBIN), "Round robin"),
+    (str(Preset.SKILLS), "By skills"),
+    (str(Preset.MANUAL), "By hand"),
+]
+_DONE: Final = {"saved": "Saved.", "password": "The password is changed; your other sessions have ended."}
+
+
+async def login(call: Call) -> web.Response:
+    """The log-in page; whoever is logged in goes on."""
+    back = frame.local(call.request.query.get("next"))
+    if call.caller is not None:
+        raise web.HTTPSeeOther(back)
+    return await show_login(call, "", back)
+
+
+async def show_login(
+    call: Call, email: str, back: str, refusal: str | None = None, *, status: int = 200
+) -> web.Response:
+    content = {"email": email, "next": back, "refusal": refusal}
+    return await frame.show_to_guest(call, "login.html", content, status=status)
+
+
+async def everybody(call: Call) -> web.Response:
+    """People and teams."""
+    return await show_people(call)
+
+
+async def show_people(
+    call: Call,
+    *,
+    values: Mapping[str, Any] | None = None,
+    errors: Mapping[str, str] | None = None,
+    refusal: str | None = None,
+    status: int = 200,
+) -> web.Response:
+    """People and teams, with what was typed into the form and what is wrong with it."""
+    query = call.request.query
+    role = query.get("role") if query.get("role") in set(Role) else None
+    after = int(query["after"]) if query.get("after", "").isdecimal() and len(query["after"]) < 16 else 0
+    edited = query.get("edit", "")
+    extra: Content = {"values": values or {}, "errors": errors or {}, "refusal": refusal}
+    extra |= {"roles": _ROLES, "presets": _PRESETS, "role": role, "may_edit": call.actor.role in SUPERVISORS}
+
+    def read(conn: Connection) -> Content:
+        roles = (Role(role),) if role else ()
+        found = people.page(conn, after=after, limit=STEP + 1, roles=roles)
+        shown = found[:STEP]
+        loads = people.loads(conn, [user.id for user in shown])
+        teams = people.teams(conn, limit=frame.PEOPLE_MOST)
+        staff = people.page(conn, limit=frame.PEOPLE_MOST, roles=STAFF, is_active=True)
+        one = next((user for user in [*staff, *shown] if str(user.id) == edited), None)
+        if one is None and edited.isdecimal() and len(edited) < 16:
+            one = people.get(conn, int(edited))
+        return {
+            "users": [msgspec.to_builtins(views.user(user)) | {"load": loads[user.id]} for user in shown],
+            "total": people.count(conn, roles=roles),
+            "next_href": _next(role, shown[-1].id) if len(found) > STEP else None,
+            "team_rows": [msgspec.to_builtins(views.team(team)) for team in teams],
+            "teams": [(team.id, team.name) for team in teams],
+            "team_names": {team.id: team.name for team in teams},
+            "staff": [(user.id, user.name) for user in staff],
+            "editing": msgspec.to_builtins(views.user(one)) if one else None,
+        }
+
+    return await frame.show(call, "people.html", read, extra=extra, status=status)
+
+
+async def settings(call: Call) -> web.Response:
+    """One's own settings."""
+    return await show_settings(call)
+
+
+async def show_settings(
+    call: Call,
+    *,
+    refusal: str | None = None,
+    errors: Mapping[str, str] | None = None,
+    fresh_token: str | None = None,
+    status: int = 200,
+) -> web.Response:
+    extra: Content = {"refusal": refusal, "errors": errors or {}, "fresh_token": fresh_token}
+    extra["done"] = _DONE.get(call.request.query.get("done", ""))
+
+    def read(conn: Connection) -> Content:
+        tokens = sessions.tokens(conn, call.actor.id, after=0, limit=STEP)
+        return {"tokens": [msgspec.to_builtins(token) for token in tokens]}
+
+    return await frame.show(call, "settings.html", read, extra=extra, status=status)
+
+
+def _next(role: str | None, after: int) -> str:
+    return f"/people?role={role or ''}&after={after}"
+
+
+# Setup -----------------------------------------------------------------------------------------------------------
+
+
+async def setup(call: Call) -> web.Response:
+    """The form under the one-time link."""
+    if not first_run.is_needed(call.app):
+        return await _setup_over(call, "The desk has been set up already.")
+    try:
+        first_run.require_link(call)
+    except NotFound as refusal:
+        return await _setup_over(call, refusal.detail)
+    return await show_setup(call, {})
+
+
+async def show_setup(
+    call: Call,
+    values: Mapping[str, str],
+    *,
+    errors: Mapping[str, str] | None = None,
+    refusal: str | None = None,
+    status: int = 200,
+) -> web.Response:
+    content: Content = {
+        "token": call.request.query.get("token", ""),
+        "values": values,
+        "errors": errors or {},
+        "refusal": refusal,
+        "zones": sorted(zone for zone in available_timezones() if "/" in zone or zone == "UTC"),
+    }
+    return await frame.show_to_guest(call, "setup.html", content, status=status)
+
+
+async def _setup_over(call: Call, why: str) -> web.Response:
+    return await frame.show_to_guest(call, "setup.html", {"over": why}, status=404)

@@ -1,0 +1,198 @@
+"""The queue: views of the tickets, and the list that one of them shows."""
+
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
+
+import msgspec
+from multidict import MultiMapping
+
+from servicedesk.domain import views
+from servicedesk.domain.errors import BadParameter
+from servicedesk.domain.listing import TicketQuery, filter_of
+from servicedesk.domain.people import User
+from servicedesk.domain.tickets import UNRESOLVED, WORKLOAD, Status, Ticket
+from servicedesk.domain.times import Instant
+from servicedesk.store import listing, reading
+from servicedesk.store.db import Connection
+
+STEP: Final = 50
+MOST: Final = 500
+"""More rows than these are not shown on one page."""
+
+_UNRESOLVED: Final = [status for status in Status if status in UNRESOLVED]
+_OURS: Final = [status for status in Status if status in WORKLOAD]
+_FILTERS: Final = ("status", "priority", "assigned_to", "team", "tag", "sla", "requester", "category", "sort")
+
+SORTS: Final = [
+    ("", "As the view says"),
+    ("-updated_at", "Latest change first"),
+    ("updated_at", "Oldest change first"),
+    ("-created_at", "Newest first"),
+    ("created_at", "Oldest first"),
+    ("-priority", "Most urgent first"),
+    ("due_at", "Due next first"),
+]
+
+
+class View(NamedTuple):
+    """A way to look at the queue."""
+
+    name: str
+    label: str
+    icon: str
+    query: dict[str, Any]
+    empty: tuple[str, str]
+    """What an empty list says: a title and what to make of it."""
+    is_hot: bool = False
+
+
+STAFF_VIEWS: Final = (
+    View(
+        "all",
+        "All",
+        "list",
+        {},
+        ("No tickets", "Nothing has come in yet. The first ticket shows here as soon as it does."),
+    ),
+    View(
+        "mine",
+        "Mine",
+        "user",
+        {"assigned_to": ["me"], "status": _UNRESOLVED},
+        ("Inbox zero", "Nothing is assigned to you. Take the next one from Unassigned with I."),
+    ),
+    View(
+        "unassigned",
+        "Unassigned",
+        "nobody",
+        {"assigned_to": ["none"], "status": _UNRESOLVED},
+        ("Everything has somebody", "Every open ticket has an agent."),
+    ),
+    View(
+        "waiting",
+        "Waiting on us",
+        "reply",
+        {"status": _OURS, "sort": "updated_at"},
+        ("Nobody is waiting on us", "The word is with the customers."),
+    ),
+    View(
+        "due",
+        "Due soon",
+        "alarm",
+        {"sla": ["at_risk"], "status": _UNRESOLVED, "sort": "due_at"},
+        ("Nothing is due soon", "No promise runs out in the near future."),
+        is_hot=True,
+    ),
+    View(
+        "breached",
+        "Breached",
+        "alert",
+        {"sla": ["breached"], "status": _UNRESOLVED, "sort": "due_at"},
+        ("No broken promises", "Every open ticket is within its time."),
+        is_hot=True,
+    ),
+    View(
+        "customer",
+        "Waiting on customer",
+        "wait",
+        {"status": [Status.PENDING]},
+        ("Nobody owes us an answer", "No ticket waits for its requester."),
+    ),
+    View(
+        "resolved",
+        "Recently resolved",
+        "done",
+        {"status": [Status.RESOLVED]},
+        ("Nothing resolved of late", "Resolved tickets stay here for a week, then they close by themselves."),
+    ),
+)
+CUSTOMER_VIEWS: Final = (
+    View("all", "All", "list", {}, ("No tickets", "You have not asked for anything yet.")),
+    View("open", "Open", "inbox", {"status": _UNRESOLVED}, ("Nothing open", "Everything you asked for is done.")),
+    View(
+        "resolved",
+        "Solved",
+        "done",
+        {"status": [Status.RESOLVED, Status.CLOSED]},
+        ("Nothing solved yet", "Tickets that are resolved or closed show here."),
+    ),
+)
+
+
+class Look(NamedTuple):
+    """What the address says: the view, the filters beside it, and how many rows."""
+
+    view: View
+    query: TicketQuery
+    filters: dict[str, str]
+    shown: int
+
+    @property
+    def suffix(self) -> str:
+        """Return the query string that keeps view and filters on the way to a ticket and back."""
+        parts = {"view": self.view.name} if self.view.name != "all" else {}
+        asked = urlencode(parts | self.filters)
+        return f"?{asked}" if asked else ""
+
+
+def views_for(actor: User) -> tuple[View, ...]:
+    return STAFF_VIEWS if actor.is_staff else CUSTOMER_VIEWS
+
+
+def look(actor: User, asked: MultiMapping[str]) -> Look:
+    """Read view and filters from the address; what makes no sense there is left out, not refused."""
+    known = views_for(actor)
+    view = next((view for view in known if view.name == asked.get("view")), known[0])
+    filters = {name: asked[name] for name in _FILTERS if asked.get(name)}
+    try:
+        query = _narrowed(view, filters)
+        filter_of(query, actor, 0)
+    except (BadParameter, msgspec.ValidationError):
+        filters, query = {}, _narrowed(view, {})
+    shown = asked.get("shown", "")
+    rows = int(shown) if shown.isdecimal() and len(shown) < 6 else STEP
+    return Look(view, query, filters, min(MOST, max(STEP, rows)))
+
+
+def _narrowed(view: View, filters: dict[str, str]) -> TicketQuery:
+    """Return the view's query with the filters; a filter on a field that the view sets takes its place."""
+    values: dict[str, Any] = dict(view.query)
+    for name, text in filters.items():
+        values[name] = text if name == "sort" else text.split(",")
+    return msgspec.convert(values, TicketQuery, strict=False)
+
+
+def counts(conn: Connection, actor: User, now: Instant) -> dict[str, int]:
+    """Return how many tickets each view holds."""
+    return {
+        view.name: listing.count(conn, filter_of(_narrowed(view, {}), actor, now)) for view in views_for(actor)
+    }
+
+
+def rows(conn: Connection, actor: User, wanted: Look, now: Instant) -> dict[str, Any]:
+    """Return what the list shows: its tickets, how many there are in all, and whether more follow."""
+    asked = filter_of(wanted.query, actor, now)
+    page = listing.page(conn, asked, wanted.query.sort, None, wanted.shown)
+    new = reading.unread(conn, actor.id, [t.id for t in page.tickets], internal=actor.is_staff)
+    return {
+        "tickets": [row(ticket, now, staff=actor.is_staff, unread=ticket.id in new) for ticket in page.tickets],
+        "total": listing.count(conn, asked),
+        "more": page.next is not None,
+    }
+
+
+def row(ticket: Ticket, now: Instant, *, staff: bool, unread: bool = False) -> dict[str, Any]:
+    """Return a ticket as the templates draw it."""
+    shown: dict[str, Any] = msgspec.to_builtins(views.ticket(ticket, now, staff=staff))
+    shown["sla"] = clock(ticket, shown["sla"])
+    shown["unread"] = unread
+    return shown
+
+
+def clock(ticket: Ticket, sla: dict[str, Any]) -> dict[str, Any]:
+    """Return the clocks with what is due next in words."""
+    clocks = ticket.sla
+    answer_next = ticket.first_response_at is None and clocks.due_at == clocks.first_response_due_at
+    what = "First answer due" if answer_next else "Resolution due"
+    return {"due_at": sla.get("resolution_due_at"), **sla, "due_what": what}
+

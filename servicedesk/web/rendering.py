@@ -1,0 +1,80 @@
+"""Templates: how they are found, and what they know beside what a page gives them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import aiohttp_jinja2
+import jinja2
+from aiohttp import web
+
+from servicedesk import resources
+from servicedesk.web import markdown, wording
+from servicedesk.web.assets import ASSETS, Assets
+from servicedesk.web.keys import SETTINGS
+
+
+def setup(app: web.Application) -> None:
+    """Make templates and assets ready."""
+    reload = app[SETTINGS].is_development
+    assets = app[ASSETS] = Assets(resources.static(), reload=reload)
+    aiohttp_jinja2.setup(
+        app,
+        loader=jinja2.FileSystemLoader(resources.templates()),
+        autoescape=True,
+        auto_reload=reload,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        enable_async=False,
+        filters=_FILTERS,
+        context_processors=[_from_request],
+    )
+    environment = aiohttp_jinja2.get_env(app)
+    environment.globals["asset"] = assets.url
+    environment.globals["modules"] = assets.modules
+    environment.globals["desk_name"] = "Service desk"
+
+
+async def _from_request(request: web.Request) -> dict[str, Any]:
+    theme = request.cookies.get("theme")
+    return {"theme": theme if theme in ("light", "dark") else None}
+
+
+def _timed(word: Callable[[int, int], str]) -> Callable[..., str]:
+    @jinja2.pass_context
+    def shown(context: jinja2.runtime.Context, at: str | int) -> str:
+        return word(wording.instant(at), context["now"])
+
+    return shown
+
+
+@jinja2.pass_context
+def _full_time(context: jinja2.runtime.Context, at: str | int) -> str:
+    return wording.full_time(wording.instant(at), context["zone"])
+
+
+@jinja2.pass_context
+def _change_text(context: jinja2.runtime.Context, change: dict[str, Any]) -> str:
+    return wording.change_text(change, context["names"])
+
+
+def _team_name(team_id: int, names: dict[int, str]) -> str:
+    return names.get(team_id, "?")
+
+
+_FILTERS: dict[str, Callable[..., Any]] = {
+    "ago": _timed(wording.ago),
+    "due": _timed(wording.due),
+    "due_long": _timed(wording.due_long),
+    "full_time": _full_time,
+    "change_text": _change_text,
+    "change_icon": wording.change_icon,
+    "markdown": markdown.render,
+    "initials": wording.initials,
+    "status_label": wording.status_label,
+    "exclusion_label": wording.exclusion_label,
+    "file_size": wording.file_size,
+    "file_icon": wording.file_icon,
+    "duration": wording.duration,
+    "percent": wording.percent,
+    "team_name": _team_name,
+}

@@ -1,0 +1,151 @@
+"""How values read on a page: moments, sizes, statuses, changes."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import Any, Final
+
+from servicedesk.domain.tickets import Priority, Status
+from servicedesk.domain.times import DAY, HOUR, MINUTE, SECOND, Instant, parse
+from servicedesk.domain.workflow import FACES
+
+STATUSES: Final = [(str(status), FACES[status].label) for status in Status]
+PRIORITIES: Final = [(str(priority), priority.capitalize()) for priority in Priority]
+
+_MONTHS: Final = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sept", "Oct", "Nov", "Dec"]
+_FILE_ICONS: Final = {"image": "image", "archive": "archive", "code": "code", "log": "log"}
+_CHANGE_ICONS: Final = {
+    "created": "plus",
+    "status": "status-open",
+    "priority": "chart",
+    "assigned": "user",
+    "escalated": "escalate",
+    "file_deleted": "file",
+    "sla": "clock",
+}
+_EXCLUSIONS: Final = {
+    "inactive": "deactivated",
+    "away": "away",
+    "at_capacity": "has as many tickets as they take",
+    "missing_skill": "lacks a skill",
+    "not_in_team": "not in the team",
+    "outside_hours": "outside working hours",
+    "excluded": "left out",
+}
+
+
+def ago(at: Instant, now: Instant) -> str:
+    """Return how long ago it was, short; beyond a month the day."""
+    passed = now - at
+    if passed < MINUTE:
+        return "now"
+    if passed < 30 * DAY:
+        return span(passed)
+    day = datetime.fromtimestamp(at / SECOND, UTC)
+    return f"{day.day} {_MONTHS[day.month - 1]}"
+
+
+def span(length: int) -> str:
+    """Return a length of time in its largest fitting unit."""
+    if length < HOUR:
+        return f"{max(1, length // MINUTE)} min"
+    return f"{length // HOUR} h" if length < 2 * DAY else f"{length // DAY} d"
+
+
+def due(at: Instant, now: Instant) -> str:
+    """Return how much time is left; what is over has a minus."""
+    return span(at - now) if at >= now else f"-{span(now - at)}"
+
+
+def due_long(at: Instant, now: Instant) -> str:
+    return f"{span(at - now)} left" if at >= now else f"{span(now - at)} late"
+
+
+def full_time(at: Instant, zone: tzinfo) -> str:
+    moment = datetime.fromtimestamp(at / SECOND, zone)
+    return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}, {moment:%H:%M}"
+
+
+def instant(text: str | Instant) -> Instant:
+    return text if isinstance(text, int) else parse(text)
+
+
+def duration(seconds: float | None) -> str:
+    """Return a length of time with its two largest units."""
+    if seconds is None:
+        return "–"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"
+
+
+def percent(share: float | None) -> str:
+    return "–" if share is None else f"{share * 100:.0f} %"
+
+
+def file_size(size: int) -> str:
+    if size < 1024:
+        return f"{size} B"
+    return f"{round(size / 1024)} KB" if size < 1024 * 1024 else f"{size / 1024 / 1024:.1f} MB"
+
+
+def file_icon(category: str) -> str:
+    return _FILE_ICONS.get(category, "file")
+
+
+def initials(name: str) -> str:
+    words = name.split()
+    return (words[0][0] + (words[-1][0] if len(words) > 1 else "")).upper() if words else "?"
+
+
+def status_label(status: str) -> str:
+    return FACES[Status(status)].label
+
+
+def exclusion_label(code: str) -> str:
+    return _EXCLUSIONS.get(code, code.replace("_", " "))
+
+
+def change_icon(type_: str) -> str:
+    return _CHANGE_ICONS.get(type_, "pencil")
+
+
+def change_text(change: Mapping[str, Any], names: Mapping[str, Mapping[int, str]]) -> str:
+    """Return what a row of the history says; ``names`` has people and teams by id."""
+    changes = change["changes"]
+    match change["type"]:
+        case "created":
+            return "opened the ticket"
+        case "escalated":
+            level = changes.get("escalation_level", {}).get("to", "")
+            return f"escalated to level {level}" if level else "escalated"
+        case "file_deleted":
+            return "deleted a file"
+    said = [_field_text(name, value, names) for name, value in changes.items()]
+    return ", ".join(said) or "changed the ticket"
+
+
+def _field_text(name: str, value: Mapping[str, Any], names: Mapping[str, Mapping[int, str]]) -> str:
+    before, after = value.get("from"), value.get("to")
+    match name:
+        case "status":
+            came_from = f"{status_label(str(before))} → " if before else ""
+            return f"set {came_from}{status_label(str(after))}"
+        case "priority":
+            return f"set priority {before} → {after}"
+        case "assigned_to":
+            return f"assigned {names['people'].get(after, 'somebody')}" if after else "took the assignee off"
+        case "team_id" | "team":
+            return f"gave it to {names['teams'].get(after, 'a team')}" if after else "took it from its team"
+        case "tags" | "required_skills":
+            return f"set {name.replace('_', ' ')} to {', '.join(after or ()) or 'none'}"
+        case "description":
+            return "changed the description"
+        case "sla":
+            return f"clock: {str(after).replace('_', ' ')}"
+    field = name.replace("_", " ")
+    return f"cleared {field}" if after in (None, "") else f"set {field} to {after}"
