@@ -1,13 +1,17 @@
 """What tests stand on: a transaction on a real file, a desk that is really served."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from servicedesk.store import db
 from servicedesk.store.db import Tx
+
+if TYPE_CHECKING:
+    from tests.served import Desk
 
 
 @pytest.fixture
@@ -18,3 +22,12 @@ def tx(tmp_path: Path) -> Iterator[Tx]:
     conn.execute("BEGIN IMMEDIATE")
     yield Tx(conn)
     conn.close()
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator["Desk"]:
+    """A desk that is really served, with nobody in it yet."""
+    from tests.served import Desk  # not for those who test a rule
+
+    async with Desk(tmp_path / "data") as served:
+        yield served

@@ -39,7 +39,14 @@ def apply(
     tickets.update(tx, before.id, {**columns, "version": before.version + 1, "updated_at": at})
     internal = not views.public_changes(changes)
     history.append(
-        tx, before.id, action, changes, actor_id=by.id if by else None, reason=reason, is_internal=internal, at=at
+        tx,
+        before.id,
+        action,
+        changes,
+        actor_id=by.id if by else None,
+        reason=reason,
+        is_internal=internal,
+        at=at,
     )
     if changes.keys() & {"status", "priority"}:
         clocks.wind(tx, before.id, at)

@@ -44,7 +44,9 @@ def next_warning_at(conn: Connection) -> Instant | None:
 def _warn_of(tx: Tx, ticket: Ticket, at: Instant) -> None:
     told, state = tickets.sla_told(tx, ticket.id), views.sla_state(ticket, at)
     tickets.update(
-        tx, ticket.id, {"sla_told": state, "sla_wakes_at": _wakes_at(ticket.sla.risk_at, ticket.sla.breach_at, at)}
+        tx,
+        ticket.id,
+        {"sla_told": state, "sla_wakes_at": _wakes_at(ticket.sla.risk_at, ticket.sla.breach_at, at)},
     )
     if state != told:
         telling.tell_staff(tx, ticket, Action.SLA, {"sla": FromTo(told, state)}, by=None, at=at)

@@ -75,7 +75,9 @@ def shown(conn: Connection, found: Iterable[Message], *, staff: bool) -> list[Me
 
 def _answers(ticket: Ticket, by: User, is_internal: bool) -> bool:
     """Return whether this is the desk's first public word to somebody else."""
-    return ticket.first_response_at is None and not is_internal and by.is_staff and by.id != ticket.requester.id
+    return (
+        ticket.first_response_at is None and not is_internal and by.is_staff and by.id != ticket.requester.id
+    )
 
 
 def _count(tx: Tx, ticket: Ticket, *, is_internal: bool, answers: bool, at: Instant) -> None:

@@ -26,7 +26,11 @@ def tell(
     public = views.public_changes(changes)
     if public:
         events.append(
-            tx, ticket_room(ticket.id), Event.TICKET_UPDATED, _event(ticket, action, public, actor, views.for_room(ticket)), at
+            tx,
+            ticket_room(ticket.id),
+            Event.TICKET_UPDATED,
+            _event(ticket, action, public, actor, views.for_room(ticket)),
+            at,
         )
     tell_staff(tx, ticket, action, changes, by=by, reason=reason, at=at)
 

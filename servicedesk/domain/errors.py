@@ -82,7 +82,9 @@ class CsrfRefused(Forbidden):
     code = "csrf"
     title = "Request from elsewhere"
 
-    def __init__(self, detail: str = "This request did not come from our own page. Reload and try again.") -> None:
+    def __init__(
+        self, detail: str = "This request did not come from our own page. Reload and try again."
+    ) -> None:
         super().__init__(detail)
 
 

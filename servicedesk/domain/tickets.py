@@ -171,7 +171,9 @@ def word_errors(words: Iterable[str], pointer: str) -> Iterator[FieldError]:
         yield FieldError(pointer, "too_many", f"must have at most {TAGS_MAX} entries")
     for number, word in enumerate(words):
         if not 1 <= len(word.strip()) <= TAG_MAX or has_control_character(word.strip()):
-            yield FieldError(f"{pointer}/{number}", "invalid", f"must have 1 to {TAG_MAX} printable characters")
+            yield FieldError(
+                f"{pointer}/{number}", "invalid", f"must have 1 to {TAG_MAX} printable characters"
+            )
 
 
 def distinct(words: Iterable[str]) -> tuple[str, ...]:

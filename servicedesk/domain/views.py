@@ -14,21 +14,13 @@ from servicedesk.domain.times import Instant, iso, iso_or_none
 
 
 class SlaBody(msgspec.Struct, frozen=True):
-    """The clocks, for staff."""
-
-    policy: str | None
-    state: str
-    first_response_due_at: str | None
-    resolution_due_at: str | None
-    due_at: str | None
-    """The next target that is not met yet."""
-
-
-class CustomerSla(msgspec.Struct, frozen=True):
-    """The clocks, for the requester."""
+    """The clocks; a requester is shown the first two alone. ``due_at`` is the next target that is not met yet."""
 
     state: str
     resolution_due_at: str | None
+    policy: str | UnsetType | None = UNSET
+    first_response_due_at: str | UnsetType | None = UNSET
+    due_at: str | UnsetType | None = UNSET
 
 
 class TicketBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +48,7 @@ class TicketBody(msgspec.Struct, frozen=True, kw_only=True):
     first_response_at: str | None
     resolved_at: str | None
     closed_at: str | None
-    sla: SlaBody | CustomerSla | UnsetType = UNSET
+    sla: SlaBody | UnsetType = UNSET
     allowed_transitions: tuple[Status, ...] | UnsetType = UNSET
     """The moves that the caller may make now; where one ticket is asked for."""
     assignment: "DecisionBody | UnsetType | None" = UNSET
@@ -227,16 +219,16 @@ def sla_state(shown: Ticket, at: Instant) -> str:
 def staff_sla(shown: Ticket, at: Instant) -> SlaBody:
     clocks = shown.sla
     return SlaBody(
-        clocks.policy,
         sla_state(shown, at),
-        iso_or_none(clocks.first_response_due_at),
         iso_or_none(clocks.resolution_due_at),
+        clocks.policy,
+        iso_or_none(clocks.first_response_due_at),
         iso_or_none(clocks.due_at),
     )
 
 
-def customer_sla(shown: Ticket, at: Instant) -> CustomerSla:
-    return CustomerSla(sla_state(shown, at), iso_or_none(shown.sla.resolution_due_at))
+def customer_sla(shown: Ticket, at: Instant) -> SlaBody:
+    return SlaBody(sla_state(shown, at), iso_or_none(shown.sla.resolution_due_at))
 
 
 def counts(shown: Ticket, *, staff: bool) -> Counts:
@@ -333,7 +325,7 @@ def with_moves(body: TicketBody, moves: Sequence[Status]) -> TicketBody:
 def _ticket(
     shown: Ticket,
     staff: bool,
-    clocks: SlaBody | CustomerSla | UnsetType,
+    clocks: SlaBody | UnsetType,
     description: str | UnsetType,
 ) -> TicketBody:
     return TicketBody(

@@ -51,7 +51,14 @@ def latest(
 
 
 def insert(
-    tx: Tx, *, ticket_id: int, author_id: int, body: str, is_internal: bool, client_msg_id: str | None, at: Instant
+    tx: Tx,
+    *,
+    ticket_id: int,
+    author_id: int,
+    body: str,
+    is_internal: bool,
+    client_msg_id: str | None,
+    at: Instant,
 ) -> int:
     """Write a message and return its id."""
     cursor = tx.execute(

@@ -42,7 +42,9 @@ def migrate(conn: sqlite3.Connection, path: Path) -> None:
     known = steps()
     present: int = conn.execute("PRAGMA user_version").fetchone()[0]
     if present > len(known):
-        raise Unusable(f"The database has schema {present}, this program knows {len(known)}: use a newer version.")
+        raise Unusable(
+            f"The database has schema {present}, this program knows {len(known)}: use a newer version."
+        )
     if present:
         _compare(conn, known[:present])
     if present == len(known):

@@ -32,7 +32,7 @@ from servicedesk.settings import Settings
 from servicedesk.store import idempotency
 from servicedesk.store.db import Connection, Database, Tx
 from servicedesk.web import auth, decode, problems, space
-from servicedesk.web.keys import CLOCK, DB, RUNNING, SETTINGS
+from servicedesk.web.keys import CLOCK, DB, REQUEST_ID, RUNNING, SETTINGS
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -213,7 +213,7 @@ class Call:
         if stored.fingerprint != fingerprint:
             raise IdempotencyConflict()
         if stored.status >= 400:
-            response = problems.replayed(stored.status, stored.body, self.request["request_id"])
+            response = problems.replayed(stored.status, stored.body, self.request[REQUEST_ID])
         else:
             response = (
                 _json(stored.status, stored.body) if stored.body else web.Response(status=stored.status)

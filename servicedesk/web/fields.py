@@ -44,7 +44,9 @@ def _long_enough(text: str, pointer: str) -> Iterator[FieldError]:
 
 
 Id = Annotated[int, Meta(ge=1, le=ID_MAX)]
-Title = Annotated[str, checked(title_errors), Meta(description="1 to 200 characters after trimming, one line")]
+Title = Annotated[
+    str, checked(title_errors), Meta(description="1 to 200 characters after trimming, one line")
+]
 Description = Annotated[str, Meta(max_length=DESCRIPTION_MAX)]
 MessageText = Annotated[str, Meta(min_length=1, max_length=BODY_MAX), checked(_not_blank)]
 Comment = Annotated[str, Meta(max_length=COMMENT_MAX)]

@@ -13,3 +13,4 @@ SETTINGS = web.AppKey("settings", Settings)
 CLOCK = web.AppKey[Callable[[], Instant]]("clock", object)  # type: ignore[arg-type]
 RUNNING = web.AppKey("running", set[tuple[int, str, str, str]])
 """The idempotency keys whose first request has not ended."""
+REQUEST_ID = web.RequestKey("request_id", str)

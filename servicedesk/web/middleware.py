@@ -11,6 +11,7 @@ from aiohttp.typedefs import Handler
 
 from servicedesk.domain.errors import NotFound, Refused
 from servicedesk.web import problems
+from servicedesk.web.keys import REQUEST_ID
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ _SAFE: Final = {
 async def answering(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn what rises from a handler into an answer of the contract; a defect says nothing but the request id."""
     request_id = secrets.token_hex(8)
-    request["request_id"] = request_id
+    request[REQUEST_ID] = request_id
     try:
         return await handler(request)
     except Refused as refusal:
@@ -49,7 +50,7 @@ async def answering(request: web.Request, handler: Handler) -> web.StreamRespons
 
 async def protect(request: web.Request, response: web.StreamResponse) -> None:
     """Put the safe headers on a response that is about to be sent, unless it brought stricter ones."""
-    make_safe(response.headers, request.get("request_id") or secrets.token_hex(8))
+    make_safe(response.headers, request.get(REQUEST_ID) or secrets.token_hex(8))
 
 
 def make_safe(headers: MutableMapping[str, str], request_id: str) -> None:
@@ -85,7 +86,7 @@ def _refused(request: web.Request, problem: web.Response, detail: str) -> web.St
     """Return the problem, or for a browser that asked for a page, the error page."""
     if request.path.startswith("/api/") or "text/html" not in request.headers.get(hdrs.ACCEPT, ""):
         return problem
-    context = {"status": problem.status, "detail": detail, "request_id": request["request_id"]}
+    context = {"status": problem.status, "detail": detail, "request_id": request[REQUEST_ID]}
     try:
         return aiohttp_jinja2.render_template("error.html", request, context, status=problem.status)
     except Exception:

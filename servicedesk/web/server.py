@@ -30,7 +30,9 @@ class _Protocol(RequestHandler):
         request_id = secrets.token_hex(8)
         if status == 500:
             log.error("request %s failed", request_id, exc_info=exc)
-        detail = "The request cannot be read." if status == 400 else "Something went wrong here; it was logged."
+        detail = (
+            "The request cannot be read." if status == 400 else "Something went wrong here; it was logged."
+        )
         response = problems.plain(status, detail, request_id)
         middleware.make_safe(response.headers, request_id)
         response.force_close()
