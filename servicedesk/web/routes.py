@@ -3,6 +3,8 @@
 from typing import Final
 
 from servicedesk.domain.access import Verb
+from servicedesk.domain.listing import TicketQuery
+from servicedesk.domain.numbers import Numbers, NumbersQuery
 from servicedesk.domain.views import ChangeBody, DecisionBody, MessageBody, TeamBody, TicketBody, UserBody
 from servicedesk.store import people as stored_people
 from servicedesk.store import tickets as stored
@@ -12,8 +14,10 @@ from servicedesk.web import (
     docs,
     forms,
     health,
+    listing,
     live,
     messages,
+    numbers,
     openapi,
     pages,
     people,
@@ -30,6 +34,7 @@ USER: Final = by_number(stored_people.get)
 TEAM: Final = by_number(stored_people.team)
 
 TICKETS: Final = (
+    get("/api/tickets/", listing.tickets, query=TicketQuery, returns=Page[TicketBody], who=Verb.ANYTHING),
     post(
         "/api/tickets/",
         tickets.create,
@@ -40,6 +45,7 @@ TICKETS: Final = (
         location="/api/tickets/{id}",
     ),
     post("/api/tickets/bulk", bulk.act, body=bulk.Bulk, returns=bulk.BulkResults, who=Verb.BULK),
+    get("/api/tickets/stats", numbers.stats, query=NumbersQuery, returns=Numbers, who=Verb.SEE_NUMBERS),
     get(
         "/api/tickets/workflow/transitions",
         tickets.transitions,

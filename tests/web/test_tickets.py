@@ -1,6 +1,7 @@
 """Tickets over HTTP: section 4 of the contract, each call with its ordinary case and its refusals."""
 
 import asyncio
+import io
 from typing import Any
 
 import pytest
@@ -75,7 +76,8 @@ async def test_every_bad_field_is_named_at_once(desk: Desk) -> None:
         (b'{"title": "' + b"a" * 201 + b'"}', 422, "invalid"),
         (b'{"title": "a", "description": "' + b"a" * 65_537 + b'"}', 422, "invalid"),
         (b'{"title": "a", "team_id": 99999999999999999999999}', 422, "invalid"),
-        (b'{"title": "a", "team_id": 1e400}', 422, "invalid"),
+        (b'{"title": "a", "team_id": 1e400}', 400, "bad_json"),
+        (b'{"title": "a", "team_id": 1.5}', 422, "invalid"),
         (b'{"title": "a", "team_id": 77}', 422, "invalid"),
         (b'{"title": "a", "assigned_to": 77}', 422, "invalid"),
         (b'{"title": "' + b"a" * (1 << 20) + b'"}', 413, "too_large"),
@@ -86,7 +88,8 @@ async def test_a_body_that_cannot_be_is_refused_precisely(
 ) -> None:
     agent = await desk.agent()
 
-    answer = await agent.post("/api/tickets/", data=body, headers={"Content-Type": "application/json"})
+    sent = io.BytesIO(body)
+    answer = await agent.post("/api/tickets/", data=sent, headers={"Content-Type": "application/json"})
 
     assert (answer.status, answer.code) == (status, code)
     assert answer.headers["Content-Type"].startswith("application/problem+json")
@@ -329,16 +332,16 @@ async def test_a_customer_closes_and_reopens_their_own_and_moves_nothing_else(de
     assert (await customer.put(f"{path}/status", {"status": "closed", "comment": "Solved"})).status == 200
     assert (await customer.put(f"{path}/status", {"status": "open", "comment": "Again"})).status == 200
     assert all(row["reason"] is None for row in await customer.all(f"{path}/history"))
-    for verb in (
-        customer.patch(path, {"title": "x"}),
-        customer.put(f"{path}/priority", {"priority": "high"}),
-        customer.put(f"{path}/assign", {"auto": True}),
-        customer.post(f"{path}/escalate", {"reason": "I am very angry"}),
-        customer.get(f"{path}/assignment"),
-        customer.get("/api/tickets/stats"),
-        customer.post("/api/tickets/bulk", {"ids": [1], "action": "tag", "add_tags": ["a"]}),
+    for method, where, body in (
+        ("PATCH", path, {"title": "x"}),
+        ("PUT", f"{path}/priority", {"priority": "high"}),
+        ("PUT", f"{path}/assign", {"auto": True}),
+        ("POST", f"{path}/escalate", {"reason": "I am very angry"}),
+        ("GET", f"{path}/assignment", None),
+        ("GET", "/api/tickets/stats", None),
+        ("POST", "/api/tickets/bulk", {"ids": [1], "action": "tag", "add_tags": ["a"]}),
     ):
-        assert (await verb).status == 403
+        assert (await customer.call(method, where, json=body)).status == 403
 
 
 async def test_what_is_resolved_closes_by_itself_after_a_week(desk: Desk) -> None:
