@@ -145,6 +145,13 @@ def question_of(query: TicketQuery) -> TicketQuery:
     return msgspec.structs.replace(query, limit=50, cursor=None, count=False)
 
 
+def number_of(name: str, text: str) -> int:
+    """Return the id that a parameter spells. Raises BadParameter."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= 16 and 1 <= int(text) <= ID_MAX):
+        raise BadParameter(name, f"{name}: {text[:40]!r} is no id.")
+    return int(text)
+
+
 def _distinct(values: Iterable[T]) -> tuple[T, ...]:
     return tuple(dict.fromkeys(values))
 
@@ -157,23 +164,17 @@ def _words(name: str, values: list[str]) -> tuple[str, ...]:
 
 
 def _team(text: str) -> int | None:
-    return None if text == NOBODY else _number("team", text)
+    return None if text == NOBODY else number_of("team", text)
 
 
 def _assignee(text: str, actor: User) -> int | None:
     if text == ME:
         return actor.id
-    return None if text == NOBODY else _number("assigned_to", text)
+    return None if text == NOBODY else number_of("assigned_to", text)
 
 
 def _requester(text: str) -> int | str:
-    return fold(text) if "@" in text else _number("requester", text)
-
-
-def _number(name: str, text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) <= 16 and 1 <= int(text) <= ID_MAX):
-        raise BadParameter(name, f"{name}: {text[:40]!r} is no id.")
-    return int(text)
+    return fold(text) if "@" in text else number_of("requester", text)
 
 
 def _span(name: str, after: str | None, before: str | None) -> Span | None:

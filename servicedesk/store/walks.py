@@ -69,7 +69,7 @@ ORDERS: Final = {
     "due_at": Order("t.due_at", index("tickets_by_due"), index("tickets_by_due")),
     "id": Order("t.id", TABLE, index("tickets_unresolved_by_id")),
 }
-_EVERYTHING: Final = Part("1")
+EVERYTHING: Final = Part("1")
 _DUE: Final = Part("t.due_at IS NOT NULL")
 _UNRESOLVED: Final = "t.unresolved = 1"
 _TAGGED: Final = "ticket_tags g CROSS JOIN tickets t ON t.id = g.ticket_id"
@@ -102,13 +102,13 @@ def parts_of(wanted: Filter) -> Parts:
     """Return what the filter asks of a ticket, one condition for each thing that it names."""
     parts: dict[str, Part | None] = {
         "mine": None if wanted.requester is None else Part("t.requester_id = ?", (wanted.requester,)),
-        "status": _any_of("t.status", wanted.statuses),
-        "priority": _any_of("t.priority", wanted.priorities),
-        "category": _any_of("t.category", wanted.categories),
+        "status": any_of("t.status", wanted.statuses),
+        "priority": any_of("t.priority", wanted.priorities),
+        "category": any_of("t.category", wanted.categories),
         "tag": _tagged(wanted.tags),
-        "team": _any_of("t.team_id", wanted.teams),
-        "assigned_to": _any_of("t.assigned_to", wanted.assignees),
-        "requester": _any_of("t.requester_id", wanted.requesters),
+        "team": any_of("t.team_id", wanted.teams),
+        "assigned_to": any_of("t.assigned_to", wanted.assignees),
+        "requester": any_of("t.requester_id", wanted.requesters),
         "sla": _in_state(wanted.sla, wanted.now),
         "escalated": _escalated(wanted.escalated),
         "created": _within("t.created_at", wanted.created),
@@ -122,7 +122,7 @@ def where(parts: Iterable[Part]) -> Part:
     """Return all the conditions as one."""
     parts = list(parts)
     if not parts:
-        return _EVERYTHING
+        return EVERYTHING
     return Part(" AND ".join(part.sql for part in parts), tuple(chain.from_iterable(p.values for p in parts)))
 
 
@@ -238,7 +238,7 @@ def _narrow(wanted: Filter, parts: Parts) -> Iterator[Walk]:
     if "status" in parts and (len(wanted.statuses) == 1 or not unresolved):
         yield _by_value("status", "t.status", "tickets_by_status", wanted.statuses)
     elif unresolved:
-        yield Walk(UPDATED.unresolved, (_EVERYTHING,), None, _UNRESOLVED, UPDATED.column)
+        yield Walk(UPDATED.unresolved, (EVERYTHING,), None, _UNRESOLVED, UPDATED.column)
 
 
 def _whole(wanted: Filter, parts: Parts, order: Order) -> Walk:
@@ -248,7 +248,7 @@ def _whole(wanted: Filter, parts: Parts, order: Order) -> Walk:
     if order.column == "t.priority_rank" and wanted.priorities:
         ranks = _each(order.column, [priority.rank for priority in wanted.priorities])
         return Walk(source, ranks, "priority", implied, order.column)
-    return Walk(source, (_EVERYTHING,), None, implied, order.column)
+    return Walk(source, (EVERYTHING,), None, implied, order.column)
 
 
 def _only_unresolved(wanted: Filter, parts: Parts) -> bool:
@@ -295,7 +295,7 @@ def _each(column: str, values: Iterable[Any]) -> tuple[Part, ...]:
     return tuple(Part(f"{column} IS NULL") if v is None else Part(f"{column} = ?", (v,)) for v in values)
 
 
-def _any_of(column: str, values: Sequence[Any]) -> Part | None:
+def any_of(column: str, values: Sequence[Any]) -> Part | None:
     if len(values) <= 1:
         return _each(column, values)[0] if values else None
     given = tuple(value for value in values if value is not None)

@@ -1,0 +1,139 @@
+"""The desk in numbers: which days, which place in a row, what was open at the end of a day."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta, tzinfo
+from typing import Final
+
+import msgspec
+
+from servicedesk.domain.errors import BadParameter
+from servicedesk.domain.listing import NOBODY, number_of
+from servicedesk.domain.people import PersonRef
+from servicedesk.domain.times import SECOND, Instant
+
+USUAL_DAYS: Final = 30
+DAYS_MAX: Final = 5 * 366
+
+
+class NumbersQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """The parameters of the numbers: dates in the desk's time zone, both included."""
+
+    from_: str | None = msgspec.field(name="from", default=None)
+    """By default the last 30 days."""
+    to: str | None = None
+    team: list[str] = []
+    """Ids, or ``none``."""
+
+
+class Day(msgspec.Struct, frozen=True):
+    """A day as the desk's clock has it: from midnight to before the next one, 23 to 25 hours later."""
+
+    date: date
+    start: Instant
+    end: Instant
+
+
+class Times(msgspec.Struct, frozen=True):
+    """How long it took, in seconds; None if it never happened."""
+
+    median_s: float | None
+    p90_s: float | None
+
+
+class Verdicts(msgspec.Struct, frozen=True):
+    """The promises of the tickets that ended in the period; ``rate`` is the share that was kept."""
+
+    met: int
+    breached: int
+    rate: float | None
+
+
+class AgentNumbers(msgspec.Struct, frozen=True):
+    agent: PersonRef
+    open: int
+    resolved: int
+
+
+class DayNumbers(msgspec.Struct, frozen=True):
+    """A day of the period; ``backlog`` is what was unresolved at its end."""
+
+    date: date
+    created: int
+    resolved: int
+    backlog: int
+
+
+class Numbers(msgspec.Struct, frozen=True, kw_only=True):
+    """What is open now, and what happened in the period."""
+
+    open: int
+    unassigned: int
+    overdue: int
+    by_status: dict[str, int]
+    """All tickets."""
+    by_priority: dict[str, int]
+    """The unresolved ones."""
+    by_agent: list[AgentNumbers]
+    created: int
+    resolved: int
+    first_response: Times
+    resolution: Times
+    sla: Verdicts
+    daily: list[DayNumbers]
+
+
+def period_of(query: NumbersQuery, zone: tzinfo, now: Instant) -> list[Day]:
+    """Return the days that are asked for. Raises BadParameter."""
+    today = datetime.fromtimestamp(now / SECOND, zone).date()
+    last = _date("to", query.to) or today
+    first = _date("from", query.from_) or last - timedelta(days=USUAL_DAYS - 1)
+    if first > last:
+        raise BadParameter("from", "from: is after to.")
+    if (last - first).days >= DAYS_MAX:
+        raise BadParameter("from", f"from: at most {DAYS_MAX} days can be counted at once.")
+    return [day_of(first + timedelta(days=n), zone) for n in range((last - first).days + 1)]
+
+
+def teams_of(query: NumbersQuery) -> tuple[int | None, ...]:
+    return tuple(None if text == NOBODY else number_of("team", text) for text in query.team)
+
+
+def day_of(day: date, zone: tzinfo) -> Day:
+    return Day(day, _midnight(day, zone), _midnight(day + timedelta(days=1), zone))
+
+
+def nearest_rank(percent: int, number: int) -> int:
+    """Return the place, counted from 1, at which that share of so many sorted values is reached."""
+    return max(1, -(-percent * number // 100))
+
+
+def rate(met: int, breached: int) -> float | None:
+    return round(met / (met + breached), 4) if met + breached else None
+
+
+def backlogs(open_after: int, created: Sequence[int], ended: Sequence[int]) -> list[int]:
+    """Return what was open at the end of each day, going back from what was open after the last one."""
+    found = [open_after]
+    for born, done in zip(reversed(created[1:]), reversed(ended[1:]), strict=True):
+        found.append(found[-1] - born + done)
+    return found[::-1]
+
+
+def _midnight(day: date, zone: tzinfo) -> Instant:
+    return round(datetime.combine(day, time(), zone).timestamp()) * SECOND
+
+
+def _date(name: str, text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        raise BadParameter(name, f"{name}: {text[:40]!r} is no date like 2026-11-23.") from None
+    if not _EARLIEST <= found <= _LATEST:
+        raise BadParameter(name, f"{name}: is not between {_EARLIEST} and {_LATEST}.")
+    return found
+
+
+_EARLIEST: Final = date(1970, 1, 1)
+_LATEST: Final = date(2999, 12, 31)
