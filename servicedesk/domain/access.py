@@ -85,7 +85,7 @@ def may(actor: User, verb: Verb, thing: object | None = None) -> bool:
 def require(actor: User, verb: Verb, thing: object | None = None) -> None:
     """Raise NotFound when the thing may not be seen, else Forbidden when the verb may not be done to it."""
     if thing is not None and not (actor.is_active and _sees(actor, thing)):
-        raise NotFound()
+        raise _missing(thing)
     if not may(actor, verb, thing):
         raise Forbidden()
 
@@ -103,6 +103,13 @@ def _sees(actor: User, thing: object) -> bool:
         case Team():
             return actor.is_staff
     raise TypeError(f"access knows no {type(thing).__name__}")
+
+
+def _missing(thing: object) -> NotFound:
+    """Return the very refusal that the store has for what does not exist: the words must not give it away."""
+    if isinstance(thing, Owned):
+        return NotFound("There is no such file.")
+    return NotFound(f"There is no {type(thing).__name__.lower()} {getattr(thing, 'id', '')}.")
 
 
 def _owns_enough(actor: User, verb: Verb, thing: object) -> bool:

@@ -224,8 +224,11 @@ class Connection:
 
     def _note_progress(self, now: Instant) -> None:
         """A large frame may take long on a thin line: as long as the network takes bytes, it is not stuck."""
+        if self._sending_since is None:
+            self._unsent = 0
+            return
         unsent = self._line.waiting()
-        if self._sending_since is not None and unsent < self._unsent:
+        if unsent < self._unsent:
             self._sending_since = now
         self._unsent = unsent
 

@@ -338,9 +338,11 @@ _id: Final = msgspec.json.Decoder(_OnlyId)
 def frame(text: str) -> Frame:
     """Return the client's frame, its data still undecoded. Raises BadJson, UnknownEvent or Invalid."""
     try:
-        return _frame.decode(text)
-    except msgspec.ValidationError as error:
-        raise _mistyped(error) from None
+        try:
+            return _frame.decode(text)
+        except msgspec.ValidationError as error:
+            msgspec.json.decode(text)  # what is no JSON at all is called so, whatever its beginning says
+            raise _mistyped(error) from None
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
         raise BadJson(f"The frame is not JSON: {error}.") from None
 
