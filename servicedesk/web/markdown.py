@@ -1,17 +1,17 @@
 """What people wrote, as HTML that cannot do harm."""
 
+import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
 import nh3
 from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
+from markdown_it.token import Token
 from markupsafe import Markup
 
-_PARSER: Final = MarkdownIt("commonmark", {"html": False, "breaks": True, "typographer": False}).enable(
-    ["table", "strikethrough"]
-)
-_PARSER.disable(["image"])
-
+_ADDRESS: Final = re.compile(r"https?://[^\s<>\"'`]*[^\s<>\"'`.,;:!?)\]}]")
 _TAGS: Final = {
     *("p", "br", "hr", "a", "em", "strong", "s", "code", "pre", "blockquote", "ul", "ol", "li"),
     *("h1", "h2", "h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td"),
@@ -31,3 +31,42 @@ def render(text: str) -> Markup:
         link_rel="noopener noreferrer nofollow ugc",
     )
     return Markup(cleaned)  # noqa: S704 -- cleaned just above
+
+
+def _link_addresses(state: StateCore) -> None:
+    """Make links of addresses that stand bare in the text."""
+    for block in state.tokens:
+        if block.type == "inline" and block.children:
+            block.children = list(_linked(block.children))
+
+
+def _linked(tokens: list[Token]) -> Iterator[Token]:
+    depth = 0
+    for token in tokens:
+        depth += token.nesting if token.type in ("link_open", "link_close") else 0
+        if token.type == "text" and depth == 0:
+            yield from _parts(token.content)
+        else:
+            yield token
+
+
+def _parts(text: str) -> Iterator[Token]:
+    last = 0
+    for found in _ADDRESS.finditer(text):
+        if found.start() > last:
+            yield _text(text[last : found.start()])
+        yield Token("link_open", "a", 1, attrs={"href": found[0]})
+        yield _text(found[0])
+        yield Token("link_close", "a", -1)
+        last = found.end()
+    if last < len(text):
+        yield _text(text[last:])
+
+
+def _text(content: str) -> Token:
+    return Token("text", "", 0, content=content)
+
+
+_PARSER: Final = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
+_PARSER.disable(["image"])
+_PARSER.core.ruler.push("addresses", _link_addresses)
