@@ -29,8 +29,8 @@ GROUP_MAX: Final = 64
 READERS: Final = 2
 READ_DEADLINE: Final = 5.0
 """Seconds after which a read is given up."""
-GLANCE_STEPS: Final = 40_000
-"""Steps of SQLite's machine, about a millisecond of them, that a statement may take on the loop."""
+GLANCE_STEPS: Final = 100_000
+"""Steps of SQLite's machine, two milliseconds or so, that a statement may take on the loop."""
 
 _WRITER_PRAGMAS: Final = (
     "PRAGMA journal_mode = WAL",

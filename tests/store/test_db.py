@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -136,6 +137,21 @@ async def test_a_read_without_end_is_given_up(db: Database, monkeypatch: pytest.
     with pytest.raises(SearchTooSlow):
         await db.read(lambda conn: conn.execute(endless).fetchone())
     assert await db.read(_rows) == 0
+
+
+async def test_what_turns_out_long_leaves_the_loop(db: Database) -> None:
+    asked: list[int] = []
+
+    def count(conn: Connection, most: int) -> int:
+        asked.append(threading.get_ident())
+        numbers = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) SELECT count(*) FROM n"
+        return int(conn.execute(numbers, (most,)).fetchone()[0])
+
+    assert await db.glance(count, 10) == 10
+    assert asked == [threading.get_ident()]
+    assert await db.glance(count, 200_000) == 200_000
+    assert asked[1] == threading.get_ident() != asked[2]
+    assert db.peek(count, 200_000) == 200_000
 
 
 async def test_closing_finishes_what_waits(tmp_path: Path) -> None:
