@@ -4,7 +4,7 @@ import re
 import types
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from functools import cache
-from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec.structs import FieldInfo, fields
@@ -29,7 +29,7 @@ def body(raw: bytes, into: type[T]) -> T:
     """Return the JSON as a value of the type. Raises BadJson, or Invalid naming every bad field."""
     plain(raw)
     try:
-        value: T = _decoder(into).decode(raw)
+        value: T = _decoder(cast(Any, into)).decode(raw)
     except msgspec.ValidationError:
         raise Invalid(list(_all_errors(json_value(raw), into, ""))) from None
     except (msgspec.DecodeError, RecursionError) as error:
@@ -61,7 +61,7 @@ def json_value(raw: bytes) -> Any:
 
 def parameters(query: Mapping[str, str], into: type[T]) -> T:
     """Return the query string as a value of the type; lists are separated by commas. Raises BadParameter."""
-    known = _shape(into)
+    known = _shape(cast(Any, into))
     values: dict[str, Any] = {}
     for name, text in query.items():
         if name not in known:
