@@ -1,35 +1,100 @@
-"""What people do with files."""
+"""What people do with files. The bytes are in their place before, and go after, what happens here."""
 
 from collections.abc import Sequence
-from typing import Final
 
-from servicedesk.domain.access import Owned, Verb, may
-from servicedesk.domain.errors import FieldError, Invalid, NotFound
-from servicedesk.domain.files import StoredFile
-from servicedesk.domain.people import User
-from servicedesk.domain.times import iso
+import msgspec
+
+from servicedesk.desk import telling
+from servicedesk.domain import views
+from servicedesk.domain.access import Verb, may, require
+from servicedesk.domain.errors import FieldError, Invalid, NotFound, invalid
+from servicedesk.domain.events import Action, Event, staff_room, ticket_room
+from servicedesk.domain.files import A_MESSAGE, NewFile, StoredFile
+from servicedesk.domain.people import User, ref
+from servicedesk.domain.tickets import FromTo, Ticket
+from servicedesk.domain.times import Instant, iso
 from servicedesk.domain.views import FileBody
-from servicedesk.store import files
+from servicedesk.store import events, files, history, messages, search, tickets
 from servicedesk.store.db import Connection, Tx
 
-A_MESSAGE: Final = 10
-"""Files on one message."""
+
+def require_place(
+    conn: Connection, ticket_id: int, message_id: int | None, *, is_internal: bool, by: User
+) -> bool:
+    """Refuse a file that may not hang where it is to hang; return whether it is internal there."""
+    ticket = tickets.get(conn, ticket_id)
+    require(by, Verb.UPLOAD, ticket)
+    if is_internal:
+        require(by, Verb.UPLOAD_INTERNAL, ticket)
+    if message_id is None:
+        return is_internal
+    try:
+        message = messages.get(conn, message_id)
+    except NotFound:
+        message = None
+    if message is None or message.ticket_id != ticket_id or not may(by, Verb.SEE, message):
+        raise invalid("/message_id", "is no message of this ticket", "unknown")
+    if files.count_of_message(conn, message_id) >= A_MESSAGE:
+        raise invalid("/message_id", f"has {A_MESSAGE} files already", "too_many")
+    return is_internal or message.is_internal
 
 
-def owned(file: StoredFile) -> Owned:
-    """Return the file as access sees it."""
-    return Owned(requester_id=file.requester_id, is_internal=file.is_internal, owner_id=file.uploaded_by.id)
+def add(tx: Tx, new: NewFile, *, by: User, at: Instant) -> FileBody:
+    """Make a file known, and findable by its name."""
+    internal = require_place(tx, new.ticket_id, new.message_id, is_internal=new.is_internal, by=by)
+    new = msgspec.structs.replace(new, is_internal=internal)
+    before = tickets.get(tx, new.ticket_id)
+    piece = tickets.next_piece(tx, new.ticket_id)
+    files.insert(tx, new, uploaded_by=by.id, piece=piece, at=at)
+    _index(tx, new.ticket_id, piece, new.filename, is_internal=internal)
+    after = _count(tx, before, 1, is_internal=internal, at=at)
+    body = shown(files.get(tx, new.id))
+    _tell_arrived(tx, after, body, at)
+    telling.tell_counts(tx, before, after, by=by, at=at)
+    return body
+
+
+def delete(tx: Tx, file_id: str, *, by: User, at: Instant) -> None:
+    """Take a file away; its bytes may go once nothing names them any more."""
+    file = files.get(tx, file_id)
+    require(by, Verb.DELETE_FILE, file)
+    before = tickets.get(tx, file.ticket_id)
+    files.delete(tx, file_id)
+    search.drop_piece(tx, file.ticket_id, file.piece)
+    history.append(
+        tx,
+        file.ticket_id,
+        Action.FILE_DELETED,
+        _gone(file_id),
+        actor_id=by.id,
+        reason=None,
+        is_internal=file.is_internal,
+        at=at,
+    )
+    after = _count(tx, before, -1, is_internal=file.is_internal, at=at)
+    _tell_gone(tx, after, file, by, at)
+    telling.tell_counts(tx, before, after, by=by, at=at)
 
 
 def bind(
-    tx: Tx, ticket_id: int, message_id: int, file_ids: Sequence[str], *, is_internal: bool, by: User
+    tx: Tx,
+    ticket_id: int,
+    message_id: int,
+    file_ids: Sequence[str],
+    *,
+    is_internal: bool,
+    by: User,
+    at: Instant,
 ) -> None:
-    """Hang the author's own waiting files of this ticket on a message of the same kind; any other is refused."""
+    """Hang the author's own waiting files of this ticket on a message; on a note they become internal."""
     for number, file_id in enumerate(dict.fromkeys(file_ids)):
-        if not _is_waiting(tx, file_id, ticket_id, is_internal, by):
-            detail = "is not a file of yours that waits on this ticket"
+        file = _waiting(tx, file_id, ticket_id, by)
+        if file is None or (file.is_internal and not is_internal):
+            detail = "is an internal file" if file else "is not a file of yours that waits on this ticket"
             raise Invalid([FieldError(f"/file_ids/{number}", "unknown", detail)])
         files.bind(tx, file_id, message_id)
+        if is_internal and not file.is_internal:
+            _withdraw(tx, file, by, at)
 
 
 def of_messages(conn: Connection, message_ids: Sequence[int], *, staff: bool) -> dict[int, list[FileBody]]:
@@ -55,7 +120,7 @@ def shown(file: StoredFile) -> FileBody:
         message_id=file.message_id,
         filename=file.filename,
         size=file.size,
-        content_type=file.content_type,
+        content_type=file.content_type.partition(";")[0],
         category=file.category,
         sha256=file.sha256,
         is_internal=file.is_internal,
@@ -69,10 +134,62 @@ def shown(file: StoredFile) -> FileBody:
     )
 
 
-def _is_waiting(tx: Tx, file_id: str, ticket_id: int, is_internal: bool, by: User) -> bool:
+def _waiting(tx: Tx, file_id: str, ticket_id: int, by: User) -> StoredFile | None:
     try:
         file = files.get(tx, file_id)
     except NotFound:
-        return False
-    same = file.ticket_id == ticket_id and file.is_internal == is_internal and file.message_id is None
-    return same and file.uploaded_by.id == by.id and may(by, Verb.SEE, owned(file))
+        return None
+    waits = file.ticket_id == ticket_id and file.message_id is None and file.owner_id == by.id
+    return file if waits and may(by, Verb.SEE, file) else None
+
+
+def _withdraw(tx: Tx, file: StoredFile, by: User, at: Instant) -> None:
+    """Make a public file internal: to the ticket's room it is gone, to staff it has come."""
+    files.make_internal(tx, file.id)
+    _index(tx, file.ticket_id, file.piece, file.filename, is_internal=True)
+    before = tickets.get(tx, file.ticket_id)
+    counts = {"public_files": before.public_files - 1, "internal_files": before.internal_files + 1}
+    tickets.update(tx, before.id, counts)
+    after = tickets.get(tx, before.id)
+    _tell_gone(tx, after, file, by, at)
+    _tell_arrived(tx, after, shown(files.get(tx, file.id)), at)
+
+
+def _index(tx: Tx, ticket_id: int, piece: int, filename: str, *, is_internal: bool) -> None:
+    if is_internal:
+        search.index_piece(tx, ticket_id, piece, note=filename)
+    else:
+        search.index_piece(tx, ticket_id, piece, body=filename)
+
+
+def _count(tx: Tx, ticket: Ticket, more: int, *, is_internal: bool, at: Instant) -> Ticket:
+    """Count a file that came or went; only what everybody may see moves ``updated_at``."""
+    if is_internal:
+        tickets.update(tx, ticket.id, {"internal_files": ticket.internal_files + more})
+    else:
+        tickets.update(tx, ticket.id, {"public_files": ticket.public_files + more, "updated_at": at})
+    return tickets.get(tx, ticket.id)
+
+
+def _gone(file_id: str) -> telling.Changes:
+    return {"files": FromTo(file_id, None)}
+
+
+def _tell_arrived(tx: Tx, ticket: Ticket, file: FileBody, at: Instant) -> None:
+    room = staff_room(ticket.id) if file.is_internal else ticket_room(ticket.id)
+    counts = views.counts(ticket, staff=file.is_internal)
+    events.append(tx, room, Event.FILE_UPLOADED, views.FileEvent(file, counts), at)
+
+
+def _tell_gone(tx: Tx, ticket: Ticket, file: StoredFile, by: User, at: Instant) -> None:
+    """Tell the room that heard of the file that it is gone."""
+    event = views.TicketEvent(
+        ticket_id=ticket.id,
+        action=Action.FILE_DELETED,
+        changes=_gone(file.id),
+        version=ticket.version,
+        actor=ref(by),
+        ticket=views.ticket(ticket, at, staff=True) if file.is_internal else views.for_room(ticket),
+    )
+    room = staff_room(ticket.id) if file.is_internal else ticket_room(ticket.id)
+    events.append(tx, room, Event.TICKET_UPDATED, event, at)

@@ -57,7 +57,7 @@ def post(
         at=at,
     )
     _index(tx, ticket_id, body, is_internal)
-    files.bind(tx, ticket_id, message_id, file_ids, is_internal=is_internal, by=by)
+    files.bind(tx, ticket_id, message_id, file_ids, is_internal=is_internal, by=by, at=at)
     _count(tx, ticket, is_internal=is_internal, answers=_answers(ticket, by, is_internal), at=at)
     message = shown(tx, [messages.get(tx, message_id)], staff=True)[0]
     seq = _tell(tx, ticket, message, by, at)

@@ -7,12 +7,15 @@ from typing import Final
 
 import msgspec
 
+from servicedesk.domain.access import Owned
 from servicedesk.domain.errors import FieldError, Invalid, NotFound, Refused, TooLarge, UnsupportedMedia
 from servicedesk.domain.people import PersonRef
 from servicedesk.domain.times import Instant
 
 MIB: Final = 1 << 20
 NAME_MAX: Final = 200
+A_MESSAGE: Final = 10
+"""Files on one message."""
 
 
 class Category(StrEnum):
@@ -75,14 +78,14 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     max_size: int = 25 * MIB
     max_image_size: int = 10 * MIB
     max_pixels: int = 40_000_000
-    max_files_per_message: int = 10
+    max_files_per_message: int = A_MESSAGE
 
     def size_of(self, category: Category) -> int:
         return self.max_image_size if category is Category.IMAGE else self.max_size
 
 
-class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a file; its bytes are found by their hash."""
+class StoredFile(Owned, frozen=True, kw_only=True):
+    """What is known of a file, which belongs to who uploaded it; its bytes are found by their hash."""
 
     id: str
     ticket_id: int
@@ -93,10 +96,7 @@ class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
     """As it is served: of text with its charset."""
     category: str
     sha256: str
-    is_internal: bool
     uploaded_by: PersonRef
-    requester_id: int
-    """Whose ticket it hangs on."""
     width: int | None
     height: int | None
     has_thumbnail: bool
@@ -104,9 +104,25 @@ class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
     """Its name's place in the ticket's search index."""
     created_at: Instant
 
+
+class NewFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file whose bytes are in their place and which is now to be known."""
+
+    id: str
+    ticket_id: int
+    message_id: int | None = None
+    is_internal: bool = False
+    filename: str
+    size: int
+    content_type: str
+    sha256: str
+    width: int | None = None
+    height: int | None = None
+    has_thumbnail: bool = False
+
     @property
-    def kind(self) -> Kind:
-        return kind_of(self.filename)
+    def category(self) -> Category:
+        return category_of(self.filename)
 
 
 class BadName(Invalid):

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from servicedesk.domain.errors import NotFound
-from servicedesk.domain.files import StoredFile
+from servicedesk.domain.files import NewFile, StoredFile
 from servicedesk.domain.people import PersonRef
+from servicedesk.domain.times import Instant
 from servicedesk.store.db import Connection, Tx
 
 _SELECT: Final = (
@@ -21,6 +22,18 @@ def get(conn: Connection, file_id: str) -> StoredFile:
     if row is None:
         raise NotFound("There is no such file.")
     return _file(row)
+
+
+def page(
+    conn: Connection, ticket_id: int, *, after: tuple[Instant, str], limit: int, internal: bool
+) -> list[StoredFile]:
+    """Return files of a ticket, oldest first; without ``internal`` only what everybody may see."""
+    found = conn.execute(
+        f"{_SELECT} WHERE f.ticket_id = ? AND (f.created_at, f.id) > (?, ?) AND f.is_internal <= ?"
+        " ORDER BY f.created_at, f.id LIMIT ?",
+        (ticket_id, *after, int(internal), limit),
+    )
+    return [_file(row) for row in found.fetchall()]
 
 
 def of_messages(conn: Connection, message_ids: Sequence[int]) -> list[StoredFile]:
@@ -41,9 +54,53 @@ def of_ticket(conn: Connection, ticket_id: int, *, internal: bool) -> list[Store
     return [_file(row) for row in found.fetchall()]
 
 
+def count_of_message(conn: Connection, message_id: int) -> int:
+    row = conn.execute("SELECT count(*) FROM files WHERE message_id = ?", (message_id,)).fetchone()
+    return int(row[0])
+
+
+def is_named(conn: Connection, sha256: str) -> bool:
+    """Return whether a file has these bytes."""
+    return conn.execute("SELECT 1 FROM files WHERE sha256 = ? LIMIT 1", (sha256,)).fetchone() is not None
+
+
+def insert(tx: Tx, file: NewFile, *, uploaded_by: int, piece: int, at: Instant) -> None:
+    tx.execute(
+        "INSERT INTO files (id, ticket_id, message_id, uploaded_by, filename, size, content_type, category,"
+        " sha256, is_internal, width, height, has_thumbnail, piece, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            file.id,
+            file.ticket_id,
+            file.message_id,
+            uploaded_by,
+            file.filename,
+            file.size,
+            file.content_type,
+            str(file.category),
+            file.sha256,
+            int(file.is_internal),
+            file.width,
+            file.height,
+            int(file.has_thumbnail),
+            piece,
+            at,
+        ),
+    )
+
+
 def bind(tx: Tx, file_id: str, message_id: int) -> None:
     """Hang the file on a message."""
     tx.execute("UPDATE files SET message_id = ? WHERE id = ?", (message_id, file_id))
+
+
+def make_internal(tx: Tx, file_id: str) -> None:
+    """Show the file to staff alone from now on."""
+    tx.execute("UPDATE files SET is_internal = 1 WHERE id = ?", (file_id,))
+
+
+def delete(tx: Tx, file_id: str) -> None:
+    tx.execute("DELETE FROM files WHERE id = ?", (file_id,))
 
 
 def _file(row: sqlite3.Row) -> StoredFile:
@@ -58,6 +115,7 @@ def _file(row: sqlite3.Row) -> StoredFile:
         sha256=row["sha256"],
         is_internal=bool(row["is_internal"]),
         uploaded_by=PersonRef(row["uploaded_by"], row["uploader_name"]),
+        owner_id=row["uploaded_by"],
         requester_id=row["requester_id"],
         width=row["width"],
         height=row["height"],
