@@ -204,7 +204,8 @@ export const refreshList = paced(async () => {
   }
   const rail = page.querySelector("#rail");
   if (rail) morph($("#rail"), rail);
-  if (page.title) document.title = page.title;
+  const count = /^\(\d+\) /.exec(page.title)?.[0] ?? "";
+  document.title = count + document.title.replace(/^\(\d+\) /, "");
 }, gap);
 let stale = false;
 

@@ -102,7 +102,9 @@ async def post_message(call: Call) -> web.StreamResponse:
 async def move(call: Call) -> web.StreamResponse:
     fields = await auth.form_fields(call.request)
     comment = " ".join(text for text in fields.getall("comment", []) if text.strip())
-    await tickets.move(call, _body({"status": fields.get("status"), "comment": comment or None}, tickets.Move))
+    await tickets.move(
+        call, _body({"status": fields.get("status"), "comment": comment or None}, tickets.Move)
+    )
     return _to_ticket(call)
 
 
@@ -209,7 +211,9 @@ async def make_token(call: Call) -> web.StreamResponse:
     try:
         made = await sessions.create_token(call, _body({"name": fields.get("name", "")}, sessions.NewToken))
     except Refused as refusal:
-        return await people_pages.show_settings(call, refusal=refusal.detail, status=problems.status_of(refusal))
+        return await people_pages.show_settings(
+            call, refusal=refusal.detail, status=problems.status_of(refusal)
+        )
     return await people_pages.show_settings(call, fresh_token=str(made.token))
 
 
@@ -267,7 +271,9 @@ async def add_person(call: Call) -> web.StreamResponse:
 
 async def edit_person(call: Call) -> web.StreamResponse:
     fields = await auth.form_fields(call.request)
-    values: Values = {name: fields[name] for name in ("name", "email", "role", "availability") if name in fields}
+    values: Values = {
+        name: fields[name] for name in ("name", "email", "role", "availability") if name in fields
+    }
     if "max_tickets" in fields:
         values["max_tickets"] = int(fields["max_tickets"]) if fields["max_tickets"].isdecimal() else -1
     if "skills" in fields:
@@ -345,7 +351,9 @@ async def _people(call: Call, act: Callable[[], Awaitable[None]]) -> web.StreamR
     try:
         await act()
     except Refused as refusal:
-        return await people_pages.show_people(call, refusal=refusal.detail, status=problems.status_of(refusal))
+        return await people_pages.show_people(
+            call, refusal=refusal.detail, status=problems.status_of(refusal)
+        )
     raise web.HTTPSeeOther("/people")
 
 

@@ -54,9 +54,7 @@ async def show(
     return await _render(request, template, content, status)
 
 
-async def show_to_guest(
-    call: Call, template: str, content: Content, *, status: int = 200
-) -> web.Response:
+async def show_to_guest(call: Call, template: str, content: Content, *, status: int = 200) -> web.Response:
     """Answer with a page for somebody who is not logged in; its form carries a guest's token."""
     response = web.Response(status=status, content_type="text/html", charset="utf-8")
     token = auth.guest_token(call.request, response)

@@ -48,7 +48,7 @@ def describe(rows: tuple[Row, ...]) -> dict[str, Any]:
     """Return the document of these rows as plain values."""
     rows = tuple(row for row in rows if row.kind is Kind.API)
     types = [t for row in rows for t in (row.body, row.query, row.returns) if t is not None]
-    _, components = msgspec.json.schema_components([*types, Problem], ref_template=REFERENCE)
+    _, components = msgspec.json.schema_components([*types, Problem], ref_template=REFERENCE, schema_hook=_anything)
     paths: dict[str, dict[str, Any]] = {}
     for row in rows:
         paths.setdefault(row.path, {})[row.method.lower()] = _operation(row)
@@ -106,7 +106,7 @@ def _path_parameters(row: Row) -> Iterable[dict[str, Any]]:
 def _query_parameters(row: Row) -> Iterable[dict[str, Any]]:
     if row.query is None:
         return
-    _, components = msgspec.json.schema_components([row.query], ref_template=REFERENCE)
+    _, components = msgspec.json.schema_components([row.query], ref_template=REFERENCE, schema_hook=_anything)
     for name, schema in components[row.query.__name__]["properties"].items():
         is_list = schema.get("type") == "array" or any(
             s.get("type") == "array" for s in schema.get("anyOf", ())
@@ -150,5 +150,10 @@ def _refusals(row: Row) -> list[int]:
 
 
 def _schema(type_: Any) -> dict[str, Any]:
-    (schema,), _ = msgspec.json.schema_components([type_], ref_template=REFERENCE)
+    (schema,), _ = msgspec.json.schema_components([type_], ref_template=REFERENCE, schema_hook=_anything)
     return schema
+
+
+def _anything(_type: type) -> dict[str, Any]:
+    """Return the schema of a plain ``object``: a value of any kind."""
+    return {}

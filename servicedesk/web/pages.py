@@ -52,7 +52,9 @@ async def ticket(call: Call) -> web.Response:
     after = _number(call, "after") if part == "ticket" else None
 
     def read(conn: Connection) -> Content:
-        shown = _ticket(conn, call.actor, call.thing.id, call.now, after=after, before=_number(call, "before"))
+        shown = _ticket(
+            conn, call.actor, call.thing.id, call.now, after=after, before=_number(call, "before")
+        )
         shown |= frame.choices(conn, call.actor)
         listed = _list(conn, call.actor, wanted, call.now, call.id)
         if shown["earlier"]:
@@ -222,5 +224,3 @@ def _part(call: Call) -> str:
 def _number(call: Call, name: str) -> int | None:
     text = call.request.query.get(name, "")
     return int(text) if text.isdecimal() and len(text) <= 15 else None
-
-

@@ -21,7 +21,18 @@ MOST: Final = 500
 
 _UNRESOLVED: Final = [status for status in Status if status in UNRESOLVED]
 _OURS: Final = [status for status in Status if status in WORKLOAD]
-_FILTERS: Final = ("status", "priority", "assigned_to", "team", "tag", "sla", "requester", "category", "sort")
+_SINGLE: Final = ("created_after", "created_before", "sort")
+_FILTERS: Final = (
+    "status",
+    "priority",
+    "assigned_to",
+    "team",
+    "tag",
+    "sla",
+    "requester",
+    "category",
+    *_SINGLE,
+)
 
 SORTS: Final = [
     ("", "As the view says"),
@@ -108,7 +119,13 @@ STAFF_VIEWS: Final = (
 )
 CUSTOMER_VIEWS: Final = (
     View("all", "All", "list", {}, ("No tickets", "You have not asked for anything yet.")),
-    View("open", "Open", "inbox", {"status": _UNRESOLVED}, ("Nothing open", "Everything you asked for is done.")),
+    View(
+        "open",
+        "Open",
+        "inbox",
+        {"status": _UNRESOLVED},
+        ("Nothing open", "Everything you asked for is done."),
+    ),
     View(
         "resolved",
         "Solved",
@@ -158,14 +175,15 @@ def _narrowed(view: View, filters: dict[str, str]) -> TicketQuery:
     """Return the view's query with the filters; a filter on a field that the view sets takes its place."""
     values: dict[str, Any] = dict(view.query)
     for name, text in filters.items():
-        values[name] = text if name == "sort" else text.split(",")
+        values[name] = text if name in _SINGLE else text.split(",")
     return msgspec.convert(values, TicketQuery, strict=False)
 
 
 def counts(conn: Connection, actor: User, now: Instant) -> dict[str, int]:
     """Return how many tickets each view holds."""
     return {
-        view.name: listing.count(conn, filter_of(_narrowed(view, {}), actor, now)) for view in views_for(actor)
+        view.name: listing.count(conn, filter_of(_narrowed(view, {}), actor, now))
+        for view in views_for(actor)
     }
 
 
@@ -175,7 +193,9 @@ def rows(conn: Connection, actor: User, wanted: Look, now: Instant) -> dict[str,
     page = listing.page(conn, asked, wanted.query.sort, None, wanted.shown)
     new = reading.unread(conn, actor.id, [t.id for t in page.tickets], internal=actor.is_staff)
     return {
-        "tickets": [row(ticket, now, staff=actor.is_staff, unread=ticket.id in new) for ticket in page.tickets],
+        "tickets": [
+            row(ticket, now, staff=actor.is_staff, unread=ticket.id in new) for ticket in page.tickets
+        ],
         "total": listing.count(conn, asked),
         "more": page.next is not None,
     }
@@ -195,4 +215,3 @@ def clock(ticket: Ticket, sla: dict[str, Any]) -> dict[str, Any]:
     answer_next = ticket.first_response_at is None and clocks.due_at == clocks.first_response_due_at
     what = "First answer due" if answer_next else "Resolution due"
     return {"due_at": sla.get("resolution_due_at"), **sla, "due_what": what}
-

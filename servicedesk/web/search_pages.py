@@ -28,7 +28,9 @@ AROUND: Final = 90
 TEXTS: Final = 2
 """Texts of a ticket that are looked at for a snippet."""
 
-_OPERATOR: Final = re.compile(r'(?<!\S)(status|priority|assignee|tag|from|before):("[^"]*"|\S+)', re.IGNORECASE)
+_OPERATOR: Final = re.compile(
+    r'(?<!\S)(status|priority|assignee|tag|from|before):("[^"]*"|\S+)', re.IGNORECASE
+)
 _FIELDS: Final = {"status": "status", "priority": "priority", "tag": "tag", "before": "created_before"}
 
 
@@ -43,7 +45,9 @@ async def page(call: Call) -> web.Response:
         try:
             return content | (_found(conn, call.actor, typed, limit, call.now) if typed else {})
         except (Refused, msgspec.ValidationError) as refusal:
-            return content | {"refusal": refusal.detail if isinstance(refusal, Refused) else _unknown(refusal)}
+            return content | {
+                "refusal": refusal.detail if isinstance(refusal, Refused) else _unknown(refusal)
+            }
 
     template = "part_results.html" if asked.get("part") == "results" else "search.html"
     return await frame.show(call, template, read)
@@ -92,7 +96,9 @@ def _unknown(error: msgspec.ValidationError) -> str:
     return f"One of the operators has a value that it does not know: {error}."
 
 
-def _hit(conn: Connection, ticket: Ticket, terms: Sequence[Term], actor: User, now: Instant) -> dict[str, Any]:
+def _hit(
+    conn: Connection, ticket: Ticket, terms: Sequence[Term], actor: User, now: Instant
+) -> dict[str, Any]:
     marker = _marker(terms)
     texts = search.texts(conn, ticket.id, terms, TEXTS, internal=actor.is_staff) if terms else []
     text = next((text for text in texts if text), ticket.description)

@@ -11,7 +11,7 @@ from servicedesk.domain.workflow import FACES
 STATUSES: Final = [(str(status), FACES[status].label) for status in Status]
 PRIORITIES: Final = [(str(priority), priority.capitalize()) for priority in Priority]
 
-_MONTHS: Final = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sept", "Oct", "Nov", "Dec"]
+MONTHS: Final = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sept", "Oct", "Nov", "Dec"]
 _FILE_ICONS: Final = {"image": "image", "archive": "archive", "code": "code", "log": "log"}
 _CHANGE_ICONS: Final = {
     "created": "plus",
@@ -41,7 +41,7 @@ def ago(at: Instant, now: Instant) -> str:
     if passed < 30 * DAY:
         return span(passed)
     day = datetime.fromtimestamp(at / SECOND, UTC)
-    return f"{day.day} {_MONTHS[day.month - 1]}"
+    return f"{day.day} {MONTHS[day.month - 1]}"
 
 
 def span(length: int) -> str:
@@ -62,7 +62,7 @@ def due_long(at: Instant, now: Instant) -> str:
 
 def full_time(at: Instant, zone: tzinfo) -> str:
     moment = datetime.fromtimestamp(at / SECOND, zone)
-    return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}, {moment:%H:%M}"
+    return f"{moment.day} {MONTHS[moment.month - 1]} {moment.year}, {moment:%H:%M}"
 
 
 def instant(text: str | Instant) -> Instant:
@@ -73,6 +73,8 @@ def duration(seconds: float | None) -> str:
     """Return a length of time with its two largest units."""
     if seconds is None:
         return "–"
+    if seconds < 30:
+        return "< 1 min"
     minutes = round(seconds / 60)
     if minutes < 60:
         return f"{minutes} min"
