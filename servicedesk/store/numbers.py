@@ -44,7 +44,7 @@ ANSWERED: Final = Happening("t.first_response_at", index("tickets_by_answer"))
 RESOLVED: Final = Happening("t.resolved_at", index("tickets_by_resolved"))
 DROPPED: Final = Happening("t.closed_at", index("tickets_dropped"), "t.resolved_at IS NULL")
 """Closed without a resolution."""
-BREACHED: Final = Happening("t.breach_at", index("tickets_by_breach"), "t.unresolved = 1")
+BREACHED: Final = Happening("t.breach_at", index("tickets_by_breach"), "t.sla_phase <> 'done'")
 
 _LAST: Final[Instant] = 2**62
 

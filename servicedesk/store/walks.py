@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from servicedesk.domain.listing import Filter, Place, Sort, Span
 from servicedesk.domain.sla import State
 from servicedesk.domain.tickets import UNRESOLVED
+from servicedesk.domain.times import Instant
 from servicedesk.store import search
 from servicedesk.store.db import Connection
 
@@ -72,6 +73,8 @@ ORDERS: Final = {
 EVERYTHING: Final = Part("1")
 _DUE: Final = Part("t.due_at IS NOT NULL")
 _UNRESOLVED: Final = "t.unresolved = 1"
+UNDONE: Final = "t.sla_phase <> 'done'"
+"""The same, told by the clocks."""
 _TAGGED: Final = "ticket_tags g CROSS JOIN tickets t ON t.id = g.ticket_id"
 _USUAL_PAGE: Final = 51
 _FEW_MAX: Final = 2_000
@@ -128,6 +131,13 @@ def where(parts: Iterable[Part]) -> Part:
 
 def one_of(ids: Collection[int]) -> Part:
     return Part("t.id IN (SELECT value FROM json_each(?))", (_json_text(list(ids)),))
+
+
+def told_by_breach(state: State, now: Instant) -> Part:
+    """Return what is breached or at risk, said so that the index of breaches alone can tell."""
+    if state is State.BREACHED:
+        return Part("t.breach_at < ?", (now,))
+    return Part("t.breach_at >= ? AND t.risk_at <= ? AND t.sla_phase = 'running'", (now, now))
 
 
 def among(ids: Collection[int]) -> Part:
@@ -223,10 +233,8 @@ def _narrow(wanted: Filter, parts: Parts) -> Iterator[Walk]:
     if wanted.escalated:
         source = index("tickets_escalated")
         yield Walk(source, (parts["escalated"],), "escalated", in_order_of=UPDATED.column)
-    if wanted.sla == (State.AT_RISK,):
-        yield Walk(index("tickets_by_risk"), (Part("t.risk_at <= ?", (wanted.now,)),), None, _UNRESOLVED)
-    if wanted.sla == (State.BREACHED,) and unresolved:
-        yield Walk(index("tickets_by_breach"), (parts["sla"],), "sla", _UNRESOLVED)
+    if wanted.sla == (State.AT_RISK,) or (wanted.sla == (State.BREACHED,) and unresolved):
+        yield Walk(index("tickets_by_breach"), (told_by_breach(wanted.sla[0], wanted.now),), "sla", UNDONE)
     if "category" in parts:
         yield _by_value("category", "t.category", "tickets_by_category", wanted.categories)
     if "created" in parts:

@@ -163,6 +163,14 @@ def test_the_state_in_lists_is_the_state_that_tickets_show(desk: Tx) -> None:
     assert all(shown)
 
 
+@pytest.mark.parametrize("state", [State.AT_RISK, State.BREACHED])
+def test_what_is_due_and_what_is_late_is_counted_in_an_index(desk: Tx, state: State) -> None:
+    wanted, watched = some(sla=(state,), statuses=tuple(UNRESOLVED)), Watched(desk)
+
+    assert listing.count(watched, wanted) == sum(meets(ticket, wanted) for ticket in everything(desk)) > 0
+    assert ["COVERING INDEX tickets_by_breach" in plan for _, plan in watched.plans] == [True]
+
+
 def test_pages_hold_as_many_as_asked_and_the_last_says_that_it_is_the_last(desk: Tx) -> None:
     first = listing.page(desk, EVERYTHING, Sort.ID, None, 399)
     last = listing.page(desk, EVERYTHING, Sort.ID, first.next, 1)
@@ -290,7 +298,7 @@ def test_what_changed_last_is_read_in_order_for_each_filter(
         (some(assignees=(1,), statuses=(Status.OPEN,)), "tickets_unresolved_by_assignee"),
         (some(tags=("vip",)), "SEARCH g USING PRIMARY KEY"),
         (some(escalated=True), "tickets_escalated"),
-        (some(sla=(State.AT_RISK,)), "tickets_by_risk"),
+        (some(sla=(State.AT_RISK,)), "tickets_by_breach"),
         (some(sla=(State.BREACHED,), statuses=(Status.OPEN,)), "tickets_by_breach"),
         (some(categories=("network",)), "tickets_by_category"),
         (some(created=Span(NOW - DAY, None)), "tickets_by_created"),

@@ -113,8 +113,9 @@ CREATE INDEX tickets_by_team ON tickets (team_id, updated_at, id);
 CREATE INDEX tickets_unresolved_by_updated ON tickets (updated_at, id) WHERE unresolved = 1;
 CREATE INDEX tickets_unresolved_by_created ON tickets (created_at, id) WHERE unresolved = 1;
 CREATE INDEX tickets_unresolved_by_priority ON tickets (priority_rank, id) WHERE unresolved = 1;
-CREATE INDEX tickets_by_risk ON tickets (risk_at, id) WHERE risk_at IS NOT NULL AND unresolved = 1;
-CREATE INDEX tickets_by_breach ON tickets (breach_at, team_id) WHERE breach_at IS NOT NULL AND unresolved = 1;
+-- Of a generated column SQLite reads the row, of the phase it need not.
+CREATE INDEX tickets_by_breach ON tickets (breach_at, team_id, risk_at, sla_phase)
+    WHERE breach_at IS NOT NULL AND sla_phase <> 'done';
 CREATE INDEX tickets_unresolved_by_id ON tickets (id) WHERE unresolved = 1;
 CREATE INDEX tickets_unresolved_by_assignee ON tickets (assigned_to, id) WHERE unresolved = 1;
 CREATE INDEX tickets_unresolved_without_due ON tickets (id) WHERE unresolved = 1 AND due_at IS NULL;
