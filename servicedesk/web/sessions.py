@@ -216,10 +216,11 @@ class WsTickets:
 
     def _forget(self, now: Instant) -> None:
         """Drop the oldest: they end in the order in which they were made."""
-        for hashed, (_, ends) in list(self._tickets.items()):
-            if ends > now and len(self._tickets) < TICKETS_MAX:
+        while self._tickets:
+            oldest = next(iter(self._tickets))
+            if self._tickets[oldest][1] > now and len(self._tickets) < TICKETS_MAX:
                 return
-            del self._tickets[hashed]
+            del self._tickets[oldest]
 
 
 WS_TICKETS = web.AppKey("ws_tickets", WsTickets)
