@@ -188,7 +188,7 @@ class FileEvent(msgspec.Struct, frozen=True):
     ticket: Counts
 
 
-STAFF_ONLY_FIELDS: Final = frozenset({"required_skills", "sla"})
+STAFF_ONLY_FIELDS: Final = frozenset({"sla"})
 """Fields whose changes customers do not hear of."""
 
 
