@@ -414,8 +414,9 @@ def _assign(tx: Tx, before: Ticket, to: int | None, *, waits: bool, by: User, at
         if before.waits != waits:
             tickets.update(tx, before.id, {"waits": int(waits)})
         return before
-    if to is None and before.status is Status.IN_PROGRESS:
-        raise TransitionRefused([Reason("assignee_required", "A ticket in progress needs its agent.")])
+    if to is None and before.status in workflow.NEED_AGENT:
+        detail = "A ticket that is in progress or resolved needs its agent."
+        raise TransitionRefused([Reason("assignee_required", detail)])
     if to is not None:
         people.mark_assigned(tx, to, at)
     after = changes.apply(

@@ -29,6 +29,8 @@ MOVES: Final[dict[Status, tuple[Status, ...]]] = {
 }
 """Where a ticket may go from each status. Nothing returns to new."""
 
+NEED_AGENT: Final = (IN_PROGRESS, RESOLVED)
+"""A ticket gets there, and stays there, only with somebody who has it."""
 REOPEN_DAYS: Final = 14
 AUTO_CLOSE: Final = 7 * DAY
 """How long a resolved ticket waits for a word of the requester before it closes by itself."""
@@ -123,7 +125,7 @@ def check_move(ticket: Ticket, to: Status, *, staff: bool, comment: str | None, 
 
 def needs(here: Status, there: Status) -> tuple[Need, ...]:
     """Return what the move needs by its place in the table."""
-    if there in (IN_PROGRESS, RESOLVED):
+    if there in NEED_AGENT:
         return (Need.ASSIGNEE,)
     if there is ON_HOLD or is_reopen(here, there) or (there is CLOSED and here is not RESOLVED):
         return (Need.COMMENT,)

@@ -409,11 +409,12 @@ async def test_a_ticket_is_given_to_a_person_and_taken_back(desk: Desk) -> None:
         assert (await agent.put(path, body)).status == 422
 
 
-async def test_a_ticket_in_progress_keeps_its_agent(desk: Desk) -> None:
+@pytest.mark.parametrize("status", ["in_progress", "resolved"])
+async def test_a_ticket_that_somebody_works_on_or_resolved_keeps_its_agent(desk: Desk, status: str) -> None:
     agent = await desk.agent()
     ticket = await agent.ticket()
     path = f"/api/tickets/{ticket['id']}"
-    await agent.put(f"{path}/status", {"status": "in_progress"})
+    await agent.put(f"{path}/status", {"status": status})
 
     answer = await agent.put(f"{path}/assign", {"assigned_to": None})
 
