@@ -42,6 +42,19 @@ class MemoryLog:
         return self.rooms.get(room, [])[seq : seq + 64]
 
 
+class Nowhere:
+    """A line whose connection has no writer, so that nothing is ever sent on it."""
+
+    async def send(self, frame: bytes) -> None: ...
+    async def ping(self) -> None: ...
+    async def pong(self, payload: bytes) -> None: ...
+    async def close(self, code: int, reason: bytes) -> None: ...
+    def waiting(self) -> int:
+        return 0
+
+    def abort(self) -> None: ...
+
+
 class Wire:
     """The desk's end and the client's end of one socket."""
 

@@ -1,5 +1,6 @@
 """Whatever changes a ticket: the snapshot before and the events since make the snapshot after."""
 
+import contextlib
 import random
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -238,9 +239,7 @@ async def test_any_row_of_actions_keeps_the_mirrors_true(desk: Desk, seed: int) 
 
     for _ in range(40):
         name = chance.choice(list(ACTIONS))
-        try:
+        with contextlib.suppress(AssertionError):  # not possible from here, which must change nothing either
             await ACTIONS[name](scene)
-        except AssertionError:
-            pass  # not possible from here, which must change nothing either
         desk.clock.advance(1000)
         await scene.check()
