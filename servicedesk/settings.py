@@ -103,11 +103,13 @@ def with_key(settings: Settings) -> Settings:
     if settings.secret_key:
         return settings
     path = settings.data_dir / KEY_FILE
+    unfinished = path.with_suffix(".new")
     key = secrets.token_urlsafe(KEY_LENGTH)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(key + "\n")
         file.flush()
         os.fsync(file.fileno())
+    unfinished.replace(path)
     return msgspec.structs.replace(settings, secret_key=key)
 
 
@@ -176,7 +178,7 @@ def _stored_key(path: Path) -> str:
         return ""
     except (OSError, UnicodeDecodeError):
         raise BadSetting(f"{path} cannot be read; it holds the key that sessions hang on.") from None
-    return str(_parsed("secret_key", _key, found, str(path)))
+    return str(_parsed("secret_key", _key, found, str(path))) if found else ""
 
 
 def _shown(name: str, value: Any) -> str:

@@ -61,6 +61,16 @@ def test_a_key_is_made_once_and_is_for_our_eyes_only(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "secret.key").stat().st_mode) == 0o600
 
 
+def test_a_key_that_was_never_finished_is_made_anew(tmp_path: Path) -> None:
+    (tmp_path / "secret.key").touch(0o600)
+
+    made = settings.with_key(loaded(tmp_path).settings)
+
+    assert len(made.secret_key) >= 32
+    assert loaded(tmp_path).settings.secret_key == made.secret_key
+    assert [path.name for path in tmp_path.iterdir()] == ["secret.key"]
+
+
 def test_looking_at_settings_writes_nothing(tmp_path: Path) -> None:
     loaded(tmp_path / "not there").lines()
 
