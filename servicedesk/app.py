@@ -9,7 +9,7 @@ from aiohttp import web
 from servicedesk.domain.times import Instant
 from servicedesk.settings import Settings
 from servicedesk.store.db import Database
-from servicedesk.web import api, live, middleware, rendering, sessions, timers
+from servicedesk.web import api, files, live, middleware, rendering, sessions, timers
 from servicedesk.web.health import METER, Meter, measuring
 from servicedesk.web.keys import CLOCK, DB, RUNNING, SETTINGS
 from servicedesk.web.passwords import HASHER, Hasher
@@ -42,6 +42,7 @@ def build(settings: Settings, clock: Callable[[], Instant] = wall_clock) -> web.
     app.on_response_prepare.append(middleware.protect)
     app.cleanup_ctx.append(_database)
     app.cleanup_ctx.append(sessions.sweeping)
+    app.cleanup_ctx.append(files.running)
     app.cleanup_ctx.append(live.running)
     app.cleanup_ctx.append(timers.running)
     app.on_shutdown.append(live.drain)

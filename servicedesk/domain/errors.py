@@ -133,6 +133,14 @@ class TooLarge(Refused):
     title = "Too large"
 
 
+class TooSlow(Refused):
+    code = "too_slow"
+    title = "Too slow"
+
+    def __init__(self) -> None:
+        super().__init__("The request came too slowly and was given up.")
+
+
 class Stale(Refused):
     """Somebody changed the ticket since the caller read it. ``current`` is how it stands."""
 

@@ -9,13 +9,14 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from servicedesk.media import render
-from servicedesk.media.render import AnyJob, Failed, Order, Report
+from servicedesk.media.jobs import LENGTH, AnyJob, Failed, Order, Report
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T", bound=Report)
 
+RENDER: Final = "servicedesk.media.render"
+"""The program of a worker. The server never imports it, nor the decoders that it needs."""
 MOST: Final = 2
 PATIENCE: Final = 10.0
 """Seconds that a job may take."""
@@ -52,7 +53,7 @@ class _Worker:
                 sys.executable,
                 "-P",
                 "-m",
-                render.__name__,
+                RENDER,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,
@@ -71,9 +72,9 @@ class _Worker:
         assert self._process.stdout is not None
         order = _encode(Order(job, seconds))
         try:
-            self._process.stdin.write(len(order).to_bytes(render.LENGTH, "big") + order)
+            self._process.stdin.write(len(order).to_bytes(LENGTH, "big") + order)
             await self._process.stdin.drain()
-            length = int.from_bytes(await self._process.stdout.readexactly(render.LENGTH), "big")
+            length = int.from_bytes(await self._process.stdout.readexactly(LENGTH), "big")
             if length > _REPORT_MAX:
                 raise _Died
             return _decoder.decode(await self._process.stdout.readexactly(length))

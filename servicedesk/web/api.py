@@ -31,7 +31,7 @@ from servicedesk.domain.times import Instant
 from servicedesk.settings import Settings
 from servicedesk.store import idempotency
 from servicedesk.store.db import Connection, Database, Tx
-from servicedesk.web import auth, decode, problems, space
+from servicedesk.web import auth, decode, pace, problems, space
 from servicedesk.web.keys import CLOCK, DB, REQUEST_ID, RUNNING, SETTINGS
 
 P = ParamSpec("P")
@@ -73,6 +73,10 @@ class Row:
     """Loads what ``{id}`` names; whoever may not see it gets a 404 before anything else is looked at."""
     raw_body: bool = False
     """The handler reads the body itself."""
+    takes: tuple[tuple[str, type], ...] = ()
+    """What such a body may be, by media type: for the API document."""
+    gives: str | None = None
+    """The media type of an answer that is not JSON."""
     own_key: bool = False
     """The handler deals with ``Idempotency-Key`` itself."""
     etag: bool = False
@@ -154,8 +158,8 @@ class Call:
     def key(self) -> str | None:
         """The ``Idempotency-Key``, if one was sent."""
         key = self.request.headers.get("Idempotency-Key")
-        if key is not None and not 1 <= len(key) <= KEY_MAX:
-            raise BadRequest(f"An Idempotency-Key has 1 to {KEY_MAX} characters.")
+        if key is not None and not (1 <= len(key) <= KEY_MAX and key.isprintable()):
+            raise BadRequest(f"An Idempotency-Key has 1 to {KEY_MAX} printable characters.")
         return key
 
     @property
@@ -330,7 +334,7 @@ async def _act(call: Call) -> web.StreamResponse:
                 return replayed
         values.append(decode.body(raw, row.body))
     elif call._scope is not None and not row.raw_body:
-        replayed = call.replay(_fingerprint(await request.read()))
+        replayed = call.replay(_fingerprint(await pace.whole(request)))
         if replayed is not None:
             return replayed
     if row.query is not None:
@@ -357,7 +361,7 @@ async def json_bytes(request: web.Request) -> bytes:
         raise UnsupportedMedia("Send application/json.")
     if (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
         raise UnsupportedMedia("Send JSON in UTF-8.")
-    return await request.read()
+    return await pace.whole(request)
 
 
 def _fingerprint(raw: bytes) -> bytes:

@@ -16,6 +16,7 @@ from servicedesk.domain.times import DAY, SECOND, Instant
 from servicedesk.settings import Settings
 from servicedesk.store import sessions
 from servicedesk.store.sessions import Kind
+from servicedesk.web import pace
 from servicedesk.web.keys import DB, SETTINGS
 
 CSRF_HEADER: Final = "X-CSRF-Token"
@@ -105,6 +106,7 @@ async def form_fields(request: web.Request) -> MultiMapping[str]:
     """Return the fields of a form without files. Raises UnsupportedMedia, BadRequest."""
     if request.content_type != _FORM or hdrs.CONTENT_ENCODING in request.headers:
         raise UnsupportedMedia(f"Send the form as {_FORM}.")
+    await pace.whole(request)
     try:
         return cast(MultiMapping[str], await request.post())
     except (LookupError, ValueError):

@@ -48,7 +48,10 @@ def describe(rows: tuple[Row, ...]) -> dict[str, Any]:
     """Return the document of these rows as plain values."""
     rows = tuple(row for row in rows if row.kind is Kind.API)
     types = [t for row in rows for t in (row.body, row.query, row.returns) if t is not None]
-    _, components = msgspec.json.schema_components([*types, Problem], ref_template=REFERENCE, schema_hook=_anything)
+    types += [type_ for row in rows for _, type_ in row.takes]
+    _, components = msgspec.json.schema_components(
+        [*types, Problem], ref_template=REFERENCE, schema_hook=_anything
+    )
     paths: dict[str, dict[str, Any]] = {}
     for row in rows:
         paths.setdefault(row.path, {})[row.method.lower()] = _operation(row)
@@ -87,11 +90,9 @@ def _operation(row: Row) -> dict[str, Any]:
         operation["description"] = rest
     if row.who is not None:
         operation["x-roles"] = sorted(ROLES[row.who])
-    if row.body is not None:
-        operation["requestBody"] = {
-            "required": True,
-            "content": {"application/json": {"schema": _schema(row.body)}},
-        }
+    if takes := ((("application/json", row.body),) if row.body is not None else row.takes):
+        content = {media_type: {"schema": _schema(type_)} for media_type, type_ in takes}
+        operation["requestBody"] = {"required": True, "content": content}
     return operation
 
 
@@ -127,6 +128,10 @@ def _responses(row: Row) -> dict[str, Any]:
     if row.returns is not None:
         answer["content"] = {"application/json": {"schema": _schema(row.returns)}}
     responses[str(row.status)] = answer
+    if row.gives is not None:
+        answer["content"] = {row.gives: {}}
+        for status in (206, 304):
+            responses[str(status)] = {"description": HTTPStatus(status).phrase}
     problem = {"application/problem+json": {"schema": _schema(Problem)}}
     for status in _refusals(row):
         responses[str(status)] = {"description": HTTPStatus(status).phrase, "content": problem}
@@ -146,6 +151,10 @@ def _refusals(row: Row) -> list[int]:
         found |= {409, 503}
     if row.on is not None and row.method in _MUTATING:
         found.add(412)
+    if row.takes:
+        found |= {408, 507}
+    if row.gives is not None:
+        found.add(416)
     return sorted(found)
 
 

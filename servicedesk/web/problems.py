@@ -17,6 +17,7 @@ STATUS: Final[dict[type[Refused], int]] = {
     errors.Forbidden: 403,
     errors.WrongPassword: 403,
     errors.NotFound: 404,
+    errors.TooSlow: 408,
     errors.Conflict: 409,
     errors.Stale: 412,
     errors.TooLarge: 413,

@@ -5,13 +5,22 @@ from typing import Final
 from servicedesk.domain.access import Verb
 from servicedesk.domain.listing import TicketQuery
 from servicedesk.domain.numbers import Numbers, NumbersQuery
-from servicedesk.domain.views import ChangeBody, DecisionBody, MessageBody, TeamBody, TicketBody, UserBody
+from servicedesk.domain.views import (
+    ChangeBody,
+    DecisionBody,
+    FileBody,
+    MessageBody,
+    TeamBody,
+    TicketBody,
+    UserBody,
+)
 from servicedesk.store import people as stored_people
 from servicedesk.store import tickets as stored
 from servicedesk.web import (
     assets,
     bulk,
     docs,
+    files,
     forms,
     health,
     listing,
@@ -26,6 +35,7 @@ from servicedesk.web import (
     search_pages,
     sessions,
     tickets,
+    uploads,
 )
 from servicedesk.web.api import Kind, Row, by_number, delete, form, get, page, patch, post, put
 from servicedesk.web.lists import Page, Paging
@@ -219,6 +229,51 @@ PEOPLE: Final = (
     ),
 )
 
+FILES: Final = (
+    post(
+        "/api/files/upload",
+        uploads.upload,
+        returns=FileBody,
+        status=201,
+        who=Verb.UPLOAD,
+        raw_body=True,
+        takes=(("multipart/form-data", uploads.UploadForm),),
+        location="/api/files/{id}",
+    ),
+    post(
+        "/api/files/validate",
+        uploads.validate,
+        returns=uploads.Judgements,
+        who=Verb.UPLOAD,
+        raw_body=True,
+        takes=(
+            ("application/json", uploads.Candidates),
+            ("multipart/form-data", uploads.CandidatesForm),
+        ),
+    ),
+    get("/api/files/limits", files.limits, returns=files.LimitsBody, who=Verb.ANYTHING),
+    get(
+        "/api/files/ticket/{id}",
+        files.of_ticket,
+        query=Paging,
+        returns=Page[FileBody],
+        who=Verb.SEE,
+        on=TICKET,
+    ),
+    get("/api/files/{id}", files.one, returns=FileBody, who=Verb.SEE, on=files.load),
+    delete("/api/files/{id}", files.delete, status=204, who=Verb.DELETE_FILE, on=files.load),
+    get(
+        "/api/files/{id}/download",
+        files.download,
+        who=Verb.SEE,
+        on=files.load,
+        gives="application/octet-stream",
+    ),
+    get("/api/files/{id}/thumbnail", files.thumbnail, who=Verb.SEE, on=files.load, gives="image/webp"),
+    get("/api/files/{id}/picture", files.picture, who=Verb.SEE, on=files.load, gives="image/webp"),
+    get("/api/files/{id}/preview", files.preview, returns=files.Preview, who=Verb.SEE, on=files.load),
+)
+
 DOCUMENTS: Final = (get("/api/openapi.json", openapi.document, who=None),)
 
 HEALTH: Final = (
@@ -249,6 +304,7 @@ FORMS: Final = (
     form("/logout", forms.log_out, who=Verb.ANYTHING),
     form("/tickets/new", forms.create_ticket, who=Verb.CREATE_TICKET),
     form("/tickets/{id}/messages", forms.post_message, who=Verb.REPLY, on=TICKET),
+    form("/tickets/{id}/files", uploads.upload_form, who=Verb.UPLOAD, on=TICKET),
     form("/tickets/{id}/status", forms.move, who=Verb.MOVE, on=TICKET),
     form("/tickets/{id}/priority", forms.prioritise, who=Verb.PRIORITISE, on=TICKET),
     form("/tickets/{id}/assign", forms.assign, who=Verb.ASSIGN, on=TICKET),
@@ -269,4 +325,15 @@ FORMS: Final = (
     form("/teams/{id}", forms.edit_team, who=Verb.EDIT_TEAMS, on=TEAM),
 )
 
-ROWS: Final[tuple[Row, ...]] = (*TICKETS, *MESSAGES, *SESSIONS, *PEOPLE, *DOCUMENTS, *HEALTH, *LIVE, *PAGES, *FORMS)
+ROWS: Final[tuple[Row, ...]] = (
+    *TICKETS,
+    *MESSAGES,
+    *FILES,
+    *SESSIONS,
+    *PEOPLE,
+    *DOCUMENTS,
+    *HEALTH,
+    *LIVE,
+    *PAGES,
+    *FORMS,
+)

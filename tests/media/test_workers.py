@@ -16,7 +16,7 @@ from PIL import Image
 
 from servicedesk.domain.files import Content
 from servicedesk.media import render
-from servicedesk.media.render import Draw, Drawn, Inspect, Inspected, Listed, ListEntries, PdfRead, ReadPdf
+from servicedesk.media.jobs import Draw, Drawn, Inspect, Inspected, Listed, ListEntries, PdfRead, ReadPdf
 from servicedesk.media.workers import CannotRender, Workers
 from tests import files_made_up as made_up
 from tests.stalls import watched_loop
@@ -399,7 +399,7 @@ async def test_workers_die_with_a_server_that_is_killed(
         """
         import asyncio, sys
         from servicedesk.domain.files import Content
-        from servicedesk.media.render import Inspect, Inspected
+        from servicedesk.media.jobs import Inspect, Inspected
         from servicedesk.media.workers import Workers
 
         async def main(path, pipe):
@@ -437,8 +437,8 @@ async def test_a_large_image_leaves_the_loop_free(workers: Workers, put: Callabl
 
 def test_the_server_itself_knows_no_decoder() -> None:
     code = (
-        "import sys, servicedesk.media.workers, servicedesk.media.sniff, servicedesk.media.blobs;"
-        "print(*{'PIL', 'pypdfium2', 'filetype'} & set(sys.modules))"
+        "import sys, servicedesk.app;"
+        "print(*{'PIL', 'pypdfium2', 'filetype', 'servicedesk.media.render'} & set(sys.modules))"
     )
 
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,0 +1,87 @@
+"""Reading what a client sends, as long as it keeps sending: aiohttp has no deadline for bodies."""
+
+import asyncio
+from typing import Final
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from servicedesk.domain.errors import BadRequest, TooLarge, TooSlow
+
+IDLE: Final = 20.0
+"""Seconds without a byte."""
+WINDOW: Final = 30.0
+"""Seconds over which the pace is measured."""
+SLOWEST: Final = 1024
+"""Bytes a second."""
+
+
+class Body:
+    """The body of a request, piece by piece. Only the time that we wait for the client counts against it."""
+
+    def __init__(
+        self,
+        request: web.Request,
+        most: int,
+        *,
+        idle: float = IDLE,
+        window: float = WINDOW,
+        slowest: float = SLOWEST,
+    ) -> None:
+        self.size = 0
+        self._content = request.content
+        self._most = most
+        self._loop = asyncio.get_running_loop()
+        self._idle = idle
+        self._window = window
+        self._least = window * slowest
+        self._waited = 0.0
+        self._came = 0
+
+    async def read(self) -> bytes:
+        """Return the next bytes, empty at the end.
+
+        Raises TooLarge, TooSlow, BadRequest, and ConnectionResetError when the client has left.
+        """
+        while True:
+            began = self._loop.time()
+            piece = await self._next()
+            self._measure(self._loop.time() - began, len(piece))
+            if piece or self._content.at_eof():
+                return piece
+
+    async def _next(self) -> bytes:
+        """Return what comes, or nothing when the time is over at which the pace must be looked at."""
+        patience = min(self._idle, self._window - self._waited)
+        try:
+            async with asyncio.timeout(patience):
+                return await self._content.readany()
+        except TimeoutError:
+            if patience == self._idle:
+                raise TooSlow() from None
+            return b""
+        except HttpProcessingError:
+            raise BadRequest("The body cannot be read.") from None
+        except RuntimeError:  # what aiohttp says when the connection is gone already
+            raise ConnectionResetError("the client left") from None
+
+    def _measure(self, waited: float, came: int) -> None:
+        self.size += came
+        if self.size > self._most:
+            raise TooLarge(f"The body is larger than {self._most / (1 << 20):g} MiB.")
+        self._waited += waited
+        self._came += came
+        if self._waited >= self._window:
+            if self._came < self._least and not self._content.at_eof():
+                raise TooSlow()
+            self._waited, self._came = 0.0, 0
+
+
+async def whole(request: web.Request) -> bytes:
+    """Return a body of ordinary size. Raises what :meth:`Body.read` does."""
+    if request._read_bytes is None:
+        body, came = Body(request, request.client_max_size), bytearray()
+        while piece := await body.read():
+            came += piece
+        request._read_bytes = bytes(came)  # where aiohttp itself keeps it, for request.post()
+    return request._read_bytes
