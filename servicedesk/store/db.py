@@ -324,3 +324,5 @@ def _prepare(conn: sqlite3.Connection, pragmas: Iterable[str]) -> None:
 def _prepare_writer(conn: sqlite3.Connection, path: Path) -> None:
     _prepare(conn, _WRITER_PRAGMAS)
     migrate(conn, path)
+    conn.execute("BEGIN IMMEDIATE")  # fails here and now when the file may only be read
+    conn.execute("ROLLBACK")
