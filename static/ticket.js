@@ -9,7 +9,7 @@ import { refreshList } from "./list.js";
 import { refresh as refreshTimes } from "./times.js";
 
 const NEAR = 90, READ_AFTER = 1000;
-let readTimer = 0, told = 0;
+let readTimer = 0, told = -1;
 
 const log = () => $("#log");
 const scrolls = (box) => box && box.scrollHeight > box.clientHeight + 1 && getComputedStyle(box).overflowY !== "visible";
@@ -86,12 +86,12 @@ function watchReading() {
       await call("POST", `/tickets/${ticket}/read`, { message_id: last });
       if (log()) log().dataset.read = last;
       refreshList();
-    } catch { told = 0; }
+    } catch { told = -1; }
   }, READ_AFTER);
 }
 
 function opened() {
-  told = 0;
+  told = -1;
   const box = log();
   if (!box) return;
   const divider = $("#unread-divider");

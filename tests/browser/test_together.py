@@ -1,0 +1,174 @@
+"""Two windows on one desk: what one does, the other sees."""
+
+import asyncio
+import re
+
+from playwright.async_api import expect
+
+from tests.browser.windows import Windows, choose, is_live
+from tests.served import Desk
+
+
+async def test_two_windows_see_each_others_messages(desk: Desk, windows: Windows) -> None:
+    agent, customer = await desk.agent(name="Mara Lind"), await desk.customer(name="Carla Weiss")
+    ticket = await customer.ticket()
+    ours = await windows.open(agent, f"/tickets/{ticket['id']}")
+    theirs = await windows.open(customer, f"/tickets/{ticket['id']}")
+
+    await ours.get_by_label("Reply").fill("Is it **still** burning?")
+    await ours.get_by_role("button", name="Send").click()
+    await expect(theirs.get_by_role("log")).to_contain_text("Is it still burning?")
+    await theirs.get_by_label("Reply").fill("Only a little.")
+    await theirs.get_by_label("Reply").press("Control+Enter")
+
+    await expect(ours.get_by_role("log")).to_contain_text("Only a little.")
+    for page in (ours, theirs):
+        await expect(page.locator("[data-message]")).to_have_count(2)
+        await expect(page.locator(".is-sending, .is-waiting, .is-failed")).to_have_count(0)
+    assert len(await agent.all(f"/api/tickets/{ticket['id']}/messages")) == 2
+
+
+async def test_an_internal_note_is_seen_by_staff_alone(desk: Desk, windows: Windows) -> None:
+    agent, other, customer = await desk.agent(), await desk.agent(), await desk.customer()
+    ticket = await customer.ticket()
+    ours = await windows.open(agent, f"/tickets/{ticket['id']}")
+    colleague = await windows.open(other, f"/tickets/{ticket['id']}")
+    theirs = await windows.open(customer, f"/tickets/{ticket['id']}")
+
+    await ours.keyboard.press("n")
+    await ours.get_by_label("Internal note").fill("He always says that.")
+    await ours.get_by_role("button", name="Send").click()
+    await expect(colleague.get_by_role("log")).to_contain_text("He always says that.")
+    await agent.post(f"/api/tickets/{ticket['id']}/messages", {"body": "We are on our way."})
+
+    await expect(theirs.get_by_role("log")).to_contain_text("We are on our way.")
+    await expect(theirs.get_by_role("log")).not_to_contain_text("He always says that.")
+    await expect(theirs.get_by_label("Internal note")).to_have_count(0)
+
+
+async def test_a_status_that_one_sets_the_other_sees(desk: Desk, windows: Windows) -> None:
+    agent, other = await desk.agent(), await desk.agent()
+    ticket = await agent.ticket()
+    ours = await windows.open(agent, f"/tickets/{ticket['id']}")
+    theirs = await windows.open(other, f"/tickets/{ticket['id']}")
+
+    await choose(ours, "Status", "Pending")
+
+    await expect(theirs.get_by_label("Status", exact=True)).to_have_value("pending")
+    await expect(theirs.locator("#history")).to_contain_text("set New → Pending")
+    await ours.get_by_role("button", name="Dismiss").click()
+    await choose(ours, "Status", "Open")
+    await ours.get_by_role("button", name="Undo").click()
+    await expect(theirs.get_by_label("Status", exact=True)).to_have_value("pending")
+
+
+async def test_a_move_that_needs_a_word_asks_for_it_in_place(desk: Desk, windows: Windows) -> None:
+    agent = await desk.agent()
+    ticket = await agent.ticket()
+    page = await windows.open(agent, f"/tickets/{ticket['id']}")
+
+    await choose(page, "Status", "On hold")
+    await page.get_by_label("Comment").fill("The part comes on Thursday.")
+    await page.get_by_label("Comment").press("Control+Enter")
+
+    await expect(page.locator("#history")).to_contain_text("The part comes on Thursday.")
+    assert (await agent.get(f"/api/tickets/{ticket['id']}")).body["status"] == "on_hold"
+
+
+async def test_rows_and_counts_of_the_queue_follow_within_a_second(desk: Desk, windows: Windows) -> None:
+    agent = await desk.agent()
+    page = await windows.open(agent)
+    await expect(page.get_by_text("The desk is ready")).to_be_visible()
+
+    ticket = await agent.ticket("The lift is stuck", auto_assign=False)
+    await expect(page.get_by_role("row").filter(has_text="The lift is stuck")).to_be_visible(timeout=1_000)
+    await expect(page.locator('[data-view="unassigned"] .count')).to_have_text("1", timeout=1_000)
+    await agent.put(f"/api/tickets/{ticket['id']}/assign", {"assigned_to": agent.id})
+
+    await expect(page.locator('[data-view="mine"] .count')).to_have_text("1", timeout=1_000)
+    await expect(page.locator('[data-view="unassigned"] .count')).to_have_text("0", timeout=1_000)
+    await page.get_by_role("link", name="Mine").click()
+    await expect(page.get_by_role("row")).to_have_count(1)
+
+
+async def test_who_writes_is_seen_and_a_colleagues_answer_is_shown_before_ours_is_sent(
+    desk: Desk, windows: Windows
+) -> None:
+    agent, other = await desk.agent(name="Mara Lind"), await desk.agent(name="Yuki Tanaka")
+    ticket = await agent.ticket()
+    ours = await windows.open(agent, f"/tickets/{ticket['id']}")
+    theirs = await windows.open(other, f"/tickets/{ticket['id']}")
+    await expect(ours.locator("#viewers")).to_contain_text("YT")
+
+    await theirs.get_by_label("Reply").press_sequentially("I know this one")
+    await expect(ours.get_by_text("Yuki Tanaka is typing a reply")).to_be_visible()
+    await ours.get_by_label("Reply").press_sequentially("So do I")
+    await theirs.get_by_role("button", name="Send").click()
+    await expect(ours.get_by_role("log")).to_contain_text("I know this one")
+    await ours.get_by_role("button", name="Send").click()
+
+    await expect(ours.get_by_text("Yuki Tanaka wrote while you were writing")).to_be_visible()
+    await expect(ours.get_by_label("Reply")).to_have_value("So do I")
+    await ours.get_by_role("button", name="Send anyway").click()
+    await expect(theirs.get_by_role("log")).to_contain_text("So do I")
+
+
+async def test_a_draft_comes_back_on_another_device(desk: Desk, windows: Windows) -> None:
+    agent = await desk.agent()
+    ticket = await agent.ticket()
+    page = await windows.open(agent, f"/tickets/{ticket['id']}")
+
+    await page.get_by_label("Reply").press_sequentially("Half a sent")
+    await expect(page.get_by_text("Draft saved")).to_be_visible()
+    await page.close()
+
+    elsewhere = await windows.open(agent, f"/tickets/{ticket['id']}")
+    await expect(elsewhere.get_by_label("Reply")).to_have_value("Half a sent")
+
+
+async def test_what_is_new_is_bold_and_counted_until_it_was_seen(desk: Desk, windows: Windows) -> None:
+    agent, customer = await desk.agent(), await desk.customer()
+    ticket = await customer.ticket(priority="high")
+    await agent.put(f"/api/tickets/{ticket['id']}/assign", {"assigned_to": agent.id})
+    page = await windows.open(agent, f"/tickets/{ticket['id']}")
+    await expect(page.locator(".is-unread")).to_have_count(0)
+    await page.goto("/")
+    await is_live(page)
+
+    for n in range(3):
+        await customer.post(f"/api/tickets/{ticket['id']}/messages", {"body": f"Hello? {n}"})
+    await expect(page.locator(".is-unread")).to_have_count(1)
+    await expect(page).to_have_title(re.compile(r"^\(3\) "))
+    await page.get_by_role("link", name="The printer is on fire").click()
+
+    await expect(page.locator("#unread-divider")).to_be_visible()
+    await expect(page).not_to_have_title(re.compile(r"^\("))
+
+
+async def test_fifty_messages_in_a_second_are_shown_once_and_in_order(desk: Desk, windows: Windows) -> None:
+    agent, customer = await desk.agent(), await desk.customer()
+    ticket = await customer.ticket()
+    page = await windows.open(agent, f"/tickets/{ticket['id']}")
+
+    await asyncio.gather(
+        *(customer.post(f"/api/tickets/{ticket['id']}/messages", {"body": f"Number {n}"}) for n in range(50))
+    )
+
+    await expect(page.locator("[data-message]")).to_have_count(50)
+    shown = await page.locator("[data-message]").evaluate_all("all => all.map(m => Number(m.dataset.message))")
+    assert shown == sorted(set(shown))
+
+
+async def test_a_customer_sees_their_own_tickets_and_no_controls_of_staff(desk: Desk, windows: Windows) -> None:
+    agent, customer = await desk.agent(), await desk.customer()
+    own, foreign = await customer.ticket("Mine alone"), await agent.ticket("Not theirs")
+    page = await windows.open(customer)
+
+    await expect(page.get_by_role("row")).to_have_count(1)
+    await page.goto(f"/tickets/{own['id']}")
+
+    for label in ("Priority", "Assignee", "Internal note"):
+        await expect(page.get_by_label(label, exact=True)).to_have_count(0)
+    answer = await page.goto(f"/tickets/{foreign['id']}")
+    assert answer is not None
+    assert answer.status == 404
