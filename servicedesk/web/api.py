@@ -325,6 +325,8 @@ def _to_login(request: web.Request) -> web.HTTPException:
 
 async def _act(call: Call) -> web.StreamResponse:
     row, request = call.row, call.request
+    if hdrs.CONTENT_ENCODING in request.headers:
+        raise UnsupportedMedia("Send the body as it is, without a Content-Encoding.")
     values: list[Any] = [call]
     if row.body is not None:
         raw = await json_bytes(request)
@@ -355,8 +357,6 @@ class _Nothing(msgspec.Struct, frozen=True):
 
 async def json_bytes(request: web.Request) -> bytes:
     """Return the body of a JSON request. Raises UnsupportedMedia for anything else."""
-    if hdrs.CONTENT_ENCODING in request.headers:
-        raise UnsupportedMedia("Send the body as it is, without a Content-Encoding.")
     if request.content_type != "application/json" or hdrs.CONTENT_TYPE not in request.headers:
         raise UnsupportedMedia("Send application/json.")
     if (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):

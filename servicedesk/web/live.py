@@ -76,7 +76,10 @@ async def socket(call: Call) -> web.StreamResponse:
         max_msg_size=LIMITS.frame_bytes + 1,
         writer_limit=0,
     )
-    await ws.prepare(call.request)
+    try:
+        await ws.prepare(call.request)
+    except ValueError:
+        raise BadRequest("The Sec-WebSocket-Key is none.") from None
     line = _Line(ws, call.request)
     ends_at = call.peek(sessions.ends_at, caller.session_id)
     connection = Connection(

@@ -2,18 +2,21 @@
 
 import logging
 import secrets
-from collections.abc import MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Final
 
 import aiohttp_jinja2
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
+from aiohttp.web_request import BaseRequest
 
 from servicedesk.domain.errors import NotFound, Refused
 from servicedesk.web import problems
 from servicedesk.web.keys import REQUEST_ID
 
 log = logging.getLogger(__name__)
+
+Outermost = Callable[[BaseRequest], Awaitable[web.StreamResponse]]
 
 CONTENT_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
@@ -46,6 +49,19 @@ async def answering(request: web.Request, handler: Handler) -> web.StreamRespons
         log.exception("request %s failed: %s %s", request_id, request.method, request.path)
         problem = problems.plain(500, "Something went wrong here; it was logged.", request_id, "internal")
         return _refused(request, problem, "Something went wrong here; it was logged.")
+
+
+def outermost(handler: Outermost) -> Outermost:
+    """Return the whole application, so that what aiohttp refuses before any middleware is a problem as well."""
+
+    async def handle(request: BaseRequest) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPException as refusal:
+            request[REQUEST_ID] = secrets.token_hex(8)
+            return problems.plain(refusal.status, refusal.reason, request[REQUEST_ID])
+
+    return handle
 
 
 async def protect(request: web.Request, response: web.StreamResponse) -> None:

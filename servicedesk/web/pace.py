@@ -68,7 +68,7 @@ class Body:
     def _measure(self, waited: float, came: int) -> None:
         self.size += came
         if self.size > self._most:
-            raise TooLarge(f"The body is larger than {self._most / (1 << 20):g} MiB.")
+            raise _too_large(self._most)
         self._waited += waited
         self._came += came
         if self._waited >= self._window:
@@ -80,8 +80,14 @@ class Body:
 async def whole(request: web.Request) -> bytes:
     """Return a body of ordinary size. Raises what :meth:`Body.read` does."""
     if request._read_bytes is None:
+        if (request.content_length or 0) > request.client_max_size:
+            raise _too_large(request.client_max_size)
         body, came = Body(request, request.client_max_size), bytearray()
         while piece := await body.read():
             came += piece
         request._read_bytes = bytes(came)  # where aiohttp itself keeps it, for request.post()
     return request._read_bytes
+
+
+def _too_large(most: int) -> TooLarge:
+    return TooLarge(f"The body is larger than {most / (1 << 20):g} MiB.")

@@ -20,6 +20,11 @@ BACKLOG: Final = 4096
 class _Protocol(RequestHandler):
     """A connection; what cannot be read as a request at all is refused in the contract's form as well."""
 
+    @property
+    def is_idle(self) -> bool:
+        """True between two requests; until an answer is sent to its end, its request runs."""
+        return not self._request_in_progress
+
     def handle_error(
         self,
         request: BaseRequest,
@@ -28,7 +33,7 @@ class _Protocol(RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         request_id = secrets.token_hex(8)
-        if status == 500:
+        if status == 500 and not isinstance(exc, ConnectionError):
             log.error("request %s failed", request_id, exc_info=exc)
         detail = (
             "The request cannot be read." if status == 400 else "Something went wrong here; it was logged."
@@ -48,9 +53,24 @@ class Runner(web.AppRunner):
     """Runs the application behind our own connections."""
 
     def __init__(self, app: web.Application, **options: Any) -> None:
-        super().__init__(app, access_log=None, keepalive_timeout=IDLE, **options)
+        # A body that claims to be compressed is refused; it need not be unpacked for that.
+        super().__init__(app, access_log=None, keepalive_timeout=IDLE, auto_decompress=False, **options)
+
+    @property
+    def is_idle(self) -> bool:
+        return self.server is None or all(connection.is_idle for connection in self.server.connections)
+
+    def close_idle(self) -> None:
+        """Close connections between two requests; the others may go on receiving and sending.
+
+        aiohttp's own way out also closes busy ones for what is still to come, which no upload survives.
+        """
+        for connection in self.server.connections if self.server is not None else ():
+            if connection.is_idle:
+                connection.close()
 
     async def _make_server(self) -> web.Server:
         server = await super()._make_server()
         server.__class__ = _Server
+        server.request_handler = middleware.outermost(server.request_handler)
         return server
