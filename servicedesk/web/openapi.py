@@ -165,4 +165,4 @@ def _schema(type_: Any) -> dict[str, Any]:
 
 def _anything(_type: type) -> dict[str, Any]:
     """Return the schema of a plain ``object``: a value of any kind."""
-    return {}
+    return {"description": "A value of any kind."}  # an empty schema counts as none
