@@ -89,8 +89,7 @@ async def _drain(runner: Runner, at_once: asyncio.Event) -> None:
     meter.is_draining = True
     for site in list(runner.sites):
         await site.stop()
-    assert runner.server is not None
-    runner.server.pre_shutdown()
+    runner.close_idle()
     leaving = asyncio.ensure_future(_until_idle(runner))
     hurry = asyncio.ensure_future(at_once.wait())
     await asyncio.wait((leaving, hurry), timeout=LET_FINISH, return_when=asyncio.FIRST_COMPLETED)
@@ -102,4 +101,5 @@ async def _drain(runner: Runner, at_once: asyncio.Event) -> None:
 
 async def _until_idle(runner: Runner) -> None:
     await runner.shutdown()
-    await runner.app[METER].idle.wait()
+    while not runner.is_idle:  # noqa: ASYNC110 - connections tell nobody when they fall idle
+        await asyncio.sleep(0.02)

@@ -1,7 +1,6 @@
 """Is the desk alive, can it work, and what has it been doing."""
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
@@ -60,25 +59,11 @@ class Meter:
     def __init__(self) -> None:
         self.is_draining = False
         self.running = 0
-        self.idle = asyncio.Event()
-        self.idle.set()
         self.answers: dict[tuple[str, str, int], int] = {}
         self.durations: dict[tuple[str, str], list[float]] = {}
         self.gauges: dict[str, tuple[str, Callable[[], float]]] = {}
         """More to show: by name the words that explain it, and what returns the number."""
         self.written_at = float("-inf")
-
-    @contextlib.contextmanager
-    def at_work(self) -> Iterator[None]:
-        """Count a request while it runs; ``idle`` is set while there is none."""
-        self.running += 1
-        self.idle.clear()
-        try:
-            yield
-        finally:
-            self.running -= 1
-            if not self.running:
-                self.idle.set()
 
     def note(self, method: str, route: str, status: int, seconds: float) -> None:
         answer = (method, route, status)
@@ -98,8 +83,11 @@ async def measuring(request: web.Request, handler: Handler) -> web.StreamRespons
     """Count the request and how long it took; a websocket's life is no duration."""
     meter = request.app[METER]
     started = time.perf_counter()
-    with meter.at_work():
+    meter.running += 1
+    try:
         response = await handler(request)
+    finally:
+        meter.running -= 1
     if not isinstance(response, web.WebSocketResponse):
         meter.note(_method(request), _route(request), response.status, time.perf_counter() - started)
     return response

@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
@@ -58,16 +58,19 @@ class Runner(web.AppRunner):
 
     @property
     def is_idle(self) -> bool:
-        return self.server is None or all(connection.is_idle for connection in self.server.connections)
+        return all(connection.is_idle for connection in self._connections())
 
     def close_idle(self) -> None:
         """Close connections between two requests; the others may go on receiving and sending.
 
         aiohttp's own way out also closes busy ones for what is still to come, which no upload survives.
         """
-        for connection in self.server.connections if self.server is not None else ():
+        for connection in self._connections():
             if connection.is_idle:
                 connection.close()
+
+    def _connections(self) -> list[_Protocol]:
+        return cast(list[_Protocol], self.server.connections) if self.server is not None else []
 
     async def _make_server(self) -> web.Server:
         server = await super()._make_server()
