@@ -92,6 +92,8 @@ def load(flags: Mapping[str, str], environ: Mapping[str, str] = os.environ) -> L
             continue
         raw, sources[name] = found
         values[name] = _parsed(name, parse, raw, sources[name])
+    if values.get("env") is Environment.DEVELOPMENT and "log_level" not in values:
+        values["log_level"], sources["log_level"] = "debug", "development"
     if "secret_key" not in values:
         values["secret_key"] = _stored_key(data_dir / KEY_FILE)
         sources["secret_key"] = KEY_FILE if values["secret_key"] else "made at the first start"

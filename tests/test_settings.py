@@ -127,6 +127,11 @@ def test_a_secret_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         loaded(tmp_path, SECRET_KEY_FILE=str(tmp_path / "none"))
 
 
+def test_development_talks_more(tmp_path: Path) -> None:
+    assert loaded(tmp_path, ENV="development").settings.log_level == "debug"
+    assert loaded(tmp_path, ENV="development", LOG_LEVEL="error").settings.log_level == "error"
+
+
 def test_an_origin_is_kept_in_its_shortest_form(tmp_path: Path) -> None:
     assert loaded(tmp_path, PUBLIC_URL="https://Desk.Example.org:443/").settings.public_url == (
         "https://desk.example.org"

@@ -81,6 +81,8 @@ class Row:
     """The handler deals with ``Idempotency-Key`` itself."""
     etag: bool = False
     location: str | None = None
+    refuses: tuple[int, ...] = ()
+    """Statuses of its own refusals, beside those that all rows like it have: for the API document."""
     kind: Kind = Kind.API
 
 
@@ -331,12 +333,12 @@ async def _act(call: Call) -> web.StreamResponse:
     if row.body is not None:
         raw = await json_bytes(request)
         if call._scope is not None:
-            replayed = call.replay(_fingerprint(raw))
+            replayed = call.replay(_fingerprint(call, raw))
             if replayed is not None:
                 return replayed
         values.append(decode.body(raw, row.body))
     elif call._scope is not None and not row.raw_body:
-        replayed = call.replay(_fingerprint(await pace.whole(request)))
+        replayed = call.replay(_fingerprint(call, await pace.whole(request)))
         if replayed is not None:
             return replayed
     if row.query is not None:
@@ -364,12 +366,15 @@ async def json_bytes(request: web.Request) -> bytes:
     return await pace.whole(request)
 
 
-def _fingerprint(raw: bytes) -> bytes:
-    """Return what two requests with the same JSON have in common, however it is spelled."""
+def _fingerprint(call: Call, raw: bytes) -> bytes:
+    """Return what two requests with the same JSON have in common, however it is spelled.
+
+    It is keyed, since it is kept: nobody who finds it can try which password was in the request.
+    """
     # What is no JSON will be refused; the same bytes are refused alike.
     with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raw = msgspec.json.encode(msgspec.json.decode(raw), order="deterministic")
-    return blake2b(raw, digest_size=16).digest()
+    return blake2b(raw, digest_size=16, key=call.settings.secret_key.encode()[:64]).digest()
 
 
 def _json(status: int, body: bytes, headers: Any = None) -> web.Response:
