@@ -120,6 +120,8 @@ def _header_parameters(row: Row) -> Iterable[dict[str, Any]]:
     if row.method == "POST" and not row.path.startswith("/api/auth/"):
         schema = {"type": "string", "minLength": 1, "maxLength": 255}
         yield {"name": "Idempotency-Key", "in": "header", "required": False, "schema": schema}
+    if row.etag:
+        yield {"name": "If-None-Match", "in": "header", "required": False, "schema": {"type": "string"}}
 
 
 def _responses(row: Row) -> dict[str, Any]:
@@ -130,8 +132,9 @@ def _responses(row: Row) -> dict[str, Any]:
     responses[str(row.status)] = answer
     if row.gives is not None:
         answer["content"] = {row.gives: {}}
-        for status in (206, 304):
-            responses[str(status)] = {"description": HTTPStatus(status).phrase}
+        responses["206"] = {"description": HTTPStatus(206).phrase}
+    if row.gives is not None or row.etag:
+        responses["304"] = {"description": HTTPStatus(304).phrase}
     problem = {"application/problem+json": {"schema": _schema(Problem)}}
     for status in _refusals(row):
         responses[str(status)] = {"description": HTTPStatus(status).phrase, "content": problem}
@@ -140,19 +143,19 @@ def _responses(row: Row) -> dict[str, Any]:
 
 def _refusals(row: Row) -> list[int]:
     """Return the statuses with which this row can refuse."""
-    found = {400}
+    found = {400, *row.refuses}
     if row.who is not None:
         found |= {401, 403, 429}
     if "{" in row.path:
         found.add(404)
     if row.body is not None or row.raw_body:
-        found |= {413, 415, 422}
+        found |= {408, 413, 415, 422}
     if row.method in _MUTATING:
         found |= {409, 503}
     if row.on is not None and row.method in _MUTATING:
         found.add(412)
     if row.takes:
-        found |= {408, 507}
+        found.add(507)
     if row.gives is not None:
         found.add(416)
     return sorted(found)

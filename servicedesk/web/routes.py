@@ -63,6 +63,7 @@ TICKETS: Final = (
         query=tickets.WorkflowQuery,
         returns=tickets.WorkflowBody,
         who=Verb.ANYTHING,
+        refuses=(404,),
     ),
     get("/api/tickets/{id}", tickets.one, returns=TicketBody, who=Verb.SEE, on=TICKET, etag=True),
     patch(
@@ -145,7 +146,14 @@ MESSAGES: Final = (
 )
 
 SESSIONS: Final = (
-    post("/api/auth/login", sessions.login, body=sessions.Login, returns=sessions.LoggedIn, who=None),
+    post(
+        "/api/auth/login",
+        sessions.login,
+        body=sessions.Login,
+        returns=sessions.LoggedIn,
+        who=None,
+        refuses=(401, 429),
+    ),
     post("/api/auth/logout", sessions.logout, status=204, who=Verb.ANYTHING),
     get("/api/auth/me", sessions.me, returns=UserBody, who=Verb.ANYTHING),
     post(
@@ -238,6 +246,7 @@ FILES: Final = (
         who=Verb.UPLOAD,
         raw_body=True,
         takes=(("multipart/form-data", uploads.UploadForm),),
+        refuses=(404,),
         location="/api/files/{id}",
     ),
     post(
@@ -250,6 +259,7 @@ FILES: Final = (
             ("application/json", uploads.Candidates),
             ("multipart/form-data", uploads.CandidatesForm),
         ),
+        refuses=(404,),
     ),
     get("/api/files/limits", files.limits, returns=files.LimitsBody, who=Verb.ANYTHING),
     get(
