@@ -1,5 +1,6 @@
 """The command line, as a process of its own."""
 
+import asyncio
 import json
 import os
 import signal
@@ -10,8 +11,10 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from servicedesk.version import VERSION
@@ -352,6 +355,59 @@ def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
         slow.socket.close()
         assert code == 0
         assert seconds < 1.2
+
+
+async def test_a_signal_tells_open_sockets_to_come_back_later(tmp_path: Path) -> None:
+    add(tmp_path)
+    with serving("--data-dir", tmp_path) as server:
+        async with aiohttp.ClientSession(server.url) as client:
+            ws = await client.ws_connect("/ws", headers=await _credentials(client))
+            await ws.receive(5)
+
+            server.signal()
+            closed = await ws.receive(5)
+
+            assert (closed.type, closed.data) == (aiohttp.WSMsgType.CLOSE, 1012)
+            assert json.loads(closed.extra or "")["retry_ms"] > 0
+        code, seconds = await asyncio.to_thread(server.ended)
+        assert code == 0
+        assert seconds < 5
+
+
+async def test_an_upload_in_flight_comes_to_its_end(tmp_path: Path) -> None:
+    add(tmp_path)
+    with serving("--data-dir", tmp_path) as server:
+        async with aiohttp.ClientSession(server.url, headers={"Connection": "close"}) as client:
+            headers = await _credentials(client)
+            async with client.post("/api/tickets/", json={"title": "Printer"}, headers=headers) as made:
+                ticket = (await made.json())["id"]
+            signalled = asyncio.Event()
+
+            async def lines() -> AsyncIterator[bytes]:
+                yield b"first line\n" * 10_000
+                await signalled.wait()
+                yield b"last line\n" * 10_000
+
+            form = aiohttp.FormData({"ticket_id": str(ticket)})
+            form.add_field("file", aiohttp.AsyncIterablePayload(lines()), filename="printer.log")
+            upload = asyncio.ensure_future(client.post("/api/files/upload", data=form, headers=headers))
+            await asyncio.to_thread(_in_flight, server)
+            server.signal()
+            await asyncio.to_thread(_refuses_connections, server)
+            signalled.set()
+
+            async with await upload as answer:
+                assert (answer.status, (await answer.json())["size"]) == (201, 210_000)
+        code, seconds = await asyncio.to_thread(server.ended)
+        assert code == 0
+        assert seconds < 5
+
+
+async def _credentials(client: aiohttp.ClientSession) -> dict[str, str]:
+    async with client.post(
+        "/api/auth/login", json={"email": "ada@example.org", "password": PASSWORD}
+    ) as answer:
+        return {"Authorization": f"Bearer {(await answer.json())['token']}"}
 
 
 @pytest.mark.slow
