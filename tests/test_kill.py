@@ -169,7 +169,9 @@ class Listener:
         socket = Socket(await session.ws_connect("/ws"))
         room = f"ticket:{ticket_id}"
         seq = max(self.events, default=0)
-        joined = await socket.do("join_ticket", ticket_id=ticket_id, rooms={room: {"seq": seq}}, epoch=self.epoch)
+        joined = await socket.do(
+            "join_ticket", ticket_id=ticket_id, rooms={room: {"seq": seq}}, epoch=self.epoch
+        )
         assert joined["rooms"][room]["recovered"], joined["rooms"]
         await socket.quiet()
         missed = [frame for frame in socket.seen if frame.get("room") == room]

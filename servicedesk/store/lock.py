@@ -37,5 +37,8 @@ def _take(file: int, data_dir: Path) -> None:
     except BlockingIOError:
         holder = os.pread(file, 20, 0).decode("ascii", "replace").strip()
         raise Locked(f"Process {holder or '?'} is working in the data folder {data_dir}") from None
-    os.ftruncate(file, 0)
-    os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+    try:
+        os.ftruncate(file, 0)
+        os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+    except OSError as error:
+        raise Unusable(f"The data folder {data_dir} cannot be written to: {error.strerror}.") from None
