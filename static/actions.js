@@ -13,6 +13,14 @@ const label = (select, value) => [...(select?.options ?? [])].find((o) => o.valu
 // The ticket that keys act on: the open one, or the one under the cursor.
 export const target = () => openTicket() ?? (Number(currentRow()?.dataset.ticket) || null);
 
+// One after the other, in the order in which they were asked for.
+let line = Promise.resolve();
+
+function inTurn(action) {
+  line = line.then(action, action);
+  return line;
+}
+
 async function change(run, text, back) {
   try {
     await run();
@@ -25,32 +33,32 @@ async function change(run, text, back) {
   }
 }
 
-export async function setStatus(id, status, comment) {
+export const setStatus = (id, status, comment) => inTurn(async () => {
   try {
     const before = await call("GET", path(id));
     const put = (to, why) => call("PUT", path(id, "status"), { status: to, ...(why ? { comment: why } : {}) });
     if (status === "resolved" && !before.assigned_to && me.isStaff) {
-      toast("Somebody has to be assigned before a ticket is resolved.", { bad: true, action: { label: "Take it and resolve", run: async () => { await assign(id, me.id); setStatus(id, status, comment); } } });
+      toast("Somebody has to be assigned before a ticket is resolved.", { bad: true, action: { label: "Take it and resolve", run: () => { assign(id, me.id); setStatus(id, status, comment); } } });
       refreshTicket();
       return;
     }
     const back = before.status !== "new" && before.status !== status ? () => put(before.status, "Undone") : undefined;
     await change(() => put(status, comment), `Status: ${label($("#status"), status)}`, back);
   } catch (error) { complain(error); refreshTicket(); }
-}
+});
 
-export async function setPriority(id, priority) {
+export const setPriority = (id, priority) => inTurn(async () => {
   const before = await call("GET", path(id)).catch(complain);
   if (before) await change(() => call("PUT", path(id, "priority"), { priority }), `Priority: ${priority}`, () => call("PUT", path(id, "priority"), { priority: before.priority }));
-}
+});
 
-export async function assign(id, to) {
+export const assign = (id, to) => inTurn(async () => {
   const before = await call("GET", path(id)).catch(complain);
   if (!before) return;
   const put = (body) => call("PUT", path(id, "assign"), body);
   const who = to === "auto" ? "The desk chose" : to === null ? "Unassigned" : `Assigned to ${to === me.id ? "you" : label($("#assignee") ?? $("#filters [name=assigned_to]"), to)}`;
   await change(() => put(to === "auto" ? { auto: true } : { assigned_to: to }), who, () => put({ assigned_to: before.assigned_to?.id ?? null }));
-}
+});
 
 // Menus -----------------------------------------------------------------------------------------------
 
@@ -61,15 +69,16 @@ export async function statusMenu() {
   if (!id) return;
   const ours = $("#status");
   const choices = ours ? items(ours).slice(1) : items($("#filters [name=status]")).filter((i) => i.value && i.value !== "new");
-  const picked = await openMenu({ title: "Status", items: choices.map((i) => ({ ...i, icon: `status-${i.value}`, tint: `status-${i.value}` })), at: ours ?? currentRow(), ask: (i) => i.asks || i.value === "on_hold" });
-  if (picked) setStatus(id, picked.value, picked.comment);
+  const picked = await openMenu({ title: "Move the ticket to…", items: choices.map((i) => ({ ...i, icon: `status-${i.value}`, tint: `status-${i.value}` })), at: ours ?? currentRow(), ask: (i) => !ours && i.value === "on_hold" });
+  if (!picked) return;
+  if (picked.asks) { ours.value = picked.value; askWhy(ours.form); } else setStatus(id, picked.value, picked.comment);
 }
 
 export async function priorityMenu() {
   const id = target();
   if (!id || !me.isStaff) return;
   const choices = items($("#priority") ?? $("#filters [name=priority]")).filter((i) => i.value);
-  const picked = await openMenu({ title: "Priority", items: choices.map((i) => ({ ...i, icon: `priority-${i.value}`, tint: `priority-${i.value}` })), at: $("#priority") ?? currentRow() });
+  const picked = await openMenu({ title: "How urgent is it?", items: choices.map((i) => ({ ...i, icon: `priority-${i.value}`, tint: `priority-${i.value}` })), at: $("#priority") ?? currentRow() });
   if (picked) setPriority(id, picked.value);
 }
 
@@ -79,7 +88,7 @@ export async function assignMenu() {
   const id = target();
   if (!id || !me.isStaff) return;
   const choices = [...people(), { value: "", label: "Nobody" }, { value: "auto", label: "Let the desk choose" }];
-  const picked = await openMenu({ title: "Assignee", items: choices.map((i) => ({ ...i, icon: i.value ? "user" : "nobody" })), at: $("#assignee") ?? currentRow() });
+  const picked = await openMenu({ title: "Who takes it?", items: choices.map((i) => ({ ...i, icon: i.value ? "user" : "nobody" })), at: $("#assignee") ?? currentRow() });
   if (picked) assign(id, picked.value === "auto" ? "auto" : picked.value === "" ? null : Number(picked.value));
 }
 
@@ -103,15 +112,20 @@ export function hold() {
 function askWhy(form) {
   form.setAttribute("data-hold", "");
   const box = $(".ask", form);
-  box.hidden = false;
+  box.dataset.open = "";
   $("textarea", box).focus();
   box.scrollIntoView({ block: "nearest" });
 }
 
-function closeAsk(form) {
+function shut(form) {
+  if (form.contains(document.activeElement)) document.activeElement.blur();
   form.removeAttribute("data-hold");
-  $(".ask", form).hidden = true;
+  delete $(".js-hide", form).dataset.open;
   $("textarea", form).value = "";
+}
+
+function closeAsk(form) {
+  shut(form);
   refreshTicket();
 }
 
@@ -123,9 +137,7 @@ function changed(form) {
       const chosen = form.elements.status.selectedOptions[0];
       if (chosen.dataset.comment === "needed" && !text("comment")) { askWhy(form); return; }
       const why = text("comment");
-      form.removeAttribute("data-hold");
-      $(".ask", form).hidden = true;
-      $("textarea", form).value = "";
+      shut(form);
       setStatus(id, text("status"), why);
     },
     priority: () => setPriority(id, text("priority")),
@@ -138,10 +150,11 @@ function changed(form) {
 
 async function escalate(id, form) {
   const box = $(".js-hide", form), words = $("textarea", box);
-  if (box.hidden) { box.hidden = false; form.setAttribute("data-hold", ""); words.focus(); return; }
-  if (!words.reportValidity() || words.value.trim().length < 10) { words.focus(); return; }
-  form.removeAttribute("data-hold");
-  await change(() => call("POST", path(id, "escalate"), { reason: words.value.trim() }), "Escalated");
+  const reason = words.value.trim();
+  if (!("open" in box.dataset)) { box.dataset.open = ""; form.setAttribute("data-hold", ""); words.focus(); return; }
+  if (!words.reportValidity() || reason.length < 10) { words.focus(); return; }
+  shut(form);
+  await change(() => call("POST", path(id, "escalate"), { reason }), "Escalated");
 }
 
 export function start() {

@@ -3,7 +3,6 @@
 import { $, $$, el, icon, on, size } from "./dom.js";
 import { call } from "./api.js";
 
-const SHOWN = /\.(png|jpe?g|gif|webp|bmp|avif)$/i;
 let box = null, files = [], at = 0, shown = 0;
 
 const idOf = (link) => link.closest("[data-file]").dataset.file;
@@ -58,8 +57,8 @@ async function show() {
 
 function drawn(file, preview) {
   switch (preview.kind) {
-    case "image": return el("img", { alt: file.name, src: SHOWN.test(file.name) ? file.url : preview.thumbnail_url, width: preview.width, height: preview.height });
-    case "pdf": return el("img", { alt: `First of ${preview.pages} pages of ${file.name}`, src: preview.image_url });
+    case "image": return el("img", { alt: file.name, src: preview.image_url, width: preview.width, height: preview.height });
+    case "pdf": return preview.image_url === null ? el("p", {}, `${preview.pages} pages; the first cannot be drawn.`) : el("img", { alt: `First of ${preview.pages} pages of ${file.name}`, src: preview.image_url });
     case "text": return el("pre", { tabindex: "0" }, preview.text + (preview.truncated ? "\n…" : ""));
     case "table": return table(preview.rows[0] ?? [], preview.rows.slice(1));
     case "archive": return table(["Name", "Size"], preview.entries.map((e) => [e.name, size(e.size)]));

@@ -120,7 +120,7 @@ export async function bulkMenu(at, action) {
     assign: () => [{ value: "", label: "Nobody" }, ...filterItems("assigned_to").map((i) => (i.value === "me" ? { value: me.id, label: "Me" } : i))],
     tag: () => [],
   }[action]();
-  const titles = { status: "Status for all", priority: "Priority for all", assign: "Assignee for all", tag: "Tag to add" };
+  const titles = { status: "Move them to…", priority: "How urgent are they?", assign: "Who takes them?", tag: "Tag to add…" };
   const picked = await openMenu({ title: titles[action], items, at, free: action === "tag", ask: (item) => action === "status" && ["on_hold", "closed", "open"].includes(item.value) });
   if (!picked) return;
   const change = {

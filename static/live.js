@@ -27,6 +27,7 @@ export function start() {
     if (document.hidden) return;
     if (open) beat(); else retryNow();
   });
+  document.addEventListener("submit", ({ target }) => { if (target.getAttribute("action") === "/logout") stopped = true; });
   addEventListener("pagehide", () => { stopped = true; socket?.close(1000); });
   addEventListener("pageshow", (event) => { if (event.persisted) { stopped = false; retryNow(); tell("resync"); } });
 }

@@ -83,7 +83,7 @@ export function openMenu({ title, items, at, free = false, ask = () => false }) 
     const box = el("dialog", { class: "menu", "aria-label": title });
     let result = null;
     const parts = picker({
-      label: title, placeholder: title,
+      label: "Type to filter", placeholder: title,
       source: (query) => {
         const found = best(query, items);
         return free && query.trim() ? [{ value: query.trim(), label: query.trim() }, ...found] : found;
@@ -102,9 +102,9 @@ export function openMenu({ title, items, at, free = false, ask = () => false }) 
       words.focus();
     }
 
-    function end(item) { result = item; box.close(); }
+    function end(item) { result = item; box.close(); box.remove(); }
 
-    box.addEventListener("close", () => { box.remove(); resolve(result); });
+    box.addEventListener("close", () => { box.remove(); resolve(result); }, { once: true });
     box.addEventListener("click", (event) => { if (event.target === box) box.close(); });
     document.body.append(box);
     box.showModal();

@@ -10,6 +10,7 @@ from aiohttp import web
 from servicedesk.domain import views
 from servicedesk.domain.errors import NotFound
 from servicedesk.domain.people import STAFF, SUPERVISORS, Preset, Role
+from servicedesk.domain.times import iso
 from servicedesk.store import people, sessions
 from servicedesk.store.db import Connection
 from servicedesk.web import frame
@@ -106,7 +107,12 @@ async def show_settings(
 
     def read(conn: Connection) -> Content:
         tokens = sessions.tokens(conn, call.actor.id, after=0, limit=STEP)
-        return {"tokens": [msgspec.to_builtins(token) for token in tokens]}
+        return {
+            "tokens": [
+                {"id": t.id, "name": t.name, "created_at": iso(t.created_at), "expires_at": t.expires_at}
+                for t in tokens
+            ]
+        }
 
     return await frame.show(call, "settings.html", read, extra=extra, status=status)
 

@@ -52,7 +52,9 @@ async def test_a_window_that_comes_back_shows_what_it_missed_once_and_in_order(
     await page.evaluate("dispatchEvent(new Event('online'))")
 
     await expect(page.locator("[data-message]")).to_have_count(20)
-    assert await page.locator("[data-message] .entry-body").all_inner_texts() == [f"Number {n}." for n in range(20)]
+    assert await page.locator("[data-message] .entry-body").all_inner_texts() == [
+        f"Number {n}." for n in range(20)
+    ]
     await expect(page.get_by_label("Priority", exact=True)).to_have_value("critical")
     await is_live(page)
 
@@ -73,17 +75,37 @@ async def test_an_offline_window_says_so_keeps_the_text_and_sends_it_once_when_i
     await page.get_by_role("button", name="Send").click()
     await expect(page.locator(".is-waiting")).to_contain_text("Written on the train")
     await expect(page.get_by_text("Offline — your text is kept")).to_be_visible(timeout=15_000)
-    await page.context.set_offline(False)
     line.is_cut = False
-    await page.get_by_role("button", name="Retry now").click()
+    await page.context.set_offline(False)
 
     await expect(page.locator("[data-message]")).to_have_count(1)
     await expect(page.get_by_text("Offline — your text is kept")).to_be_hidden()
     await expect(page.locator("[data-bubble]")).to_have_count(0)
-    assert [m["body"] for m in await agent.all(f"/api/tickets/{ticket['id']}/messages")] == ["Written on the train"]
+    assert [m["body"] for m in await agent.all(f"/api/tickets/{ticket['id']}/messages")] == [
+        "Written on the train"
+    ]
 
 
-async def test_the_bubble_is_there_at_once_and_a_failed_one_keeps_its_text(desk: Desk, windows: Windows) -> None:
+async def test_after_ten_seconds_a_button_tries_again_at_once(desk: Desk, windows: Windows) -> None:
+    page, line = await windows.open(await desk.agent()), Line()
+    await page.clock.install()
+    await page.route_web_socket("**/ws", line.through)
+    await page.reload()
+    await is_live(page)
+
+    await line.cut()
+    await page.clock.run_for(10_500)
+    await expect(page.get_by_text("Offline — your text is kept")).to_be_visible()
+    line.is_cut = False
+    await page.get_by_role("button", name="Retry now").click()
+
+    await is_live(page)
+    await expect(page.get_by_text("Offline — your text is kept")).to_be_hidden()
+
+
+async def test_the_bubble_is_there_at_once_and_a_failed_one_keeps_its_text(
+    desk: Desk, windows: Windows
+) -> None:
     agent = await desk.agent()
     ticket = await agent.ticket()
     page = await windows.open(agent, f"/tickets/{ticket['id']}")

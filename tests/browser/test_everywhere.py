@@ -34,7 +34,9 @@ async def a_lived_in_desk(desk: Desk) -> Client:
     admin, customer = await desk.admin(name="Ada Admin"), await desk.customer(name="Carla Weiss")
     agent = await desk.agent(name="Mara Lind", skills=("vpn",))
     await desk.team("Support", agent, lead=admin)
-    ticket = await customer.ticket("The printer is on fire", description="# Help\n\n`lp0` > *burns*", tags=["vpn"])
+    ticket = await customer.ticket(
+        "The printer is on fire", description="# Help\n\n`lp0` > *burns*", tags=["vpn"]
+    )
     path = f"/api/tickets/{ticket['id']}"
     await agent.post(f"{path}/messages", {"body": "Which one?\n\n| a | b |\n|---|---|\n| 1 | 2 |"})
     await agent.post(f"{path}/messages", {"body": "He means 4B.", "is_internal": True})
@@ -69,7 +71,9 @@ async def test_axe_finds_nothing(desk: Desk, windows: Windows, scheme: Any) -> N
     assert found == []
 
 
-async def test_axe_finds_nothing_on_a_phone_and_no_page_is_wider_than_it(desk: Desk, windows: Windows) -> None:
+async def test_axe_finds_nothing_on_a_phone_and_no_page_is_wider_than_it(
+    desk: Desk, windows: Windows
+) -> None:
     admin = await a_lived_in_desk(desk)
     page = await windows.open(admin, viewport=PHONE, has_touch=True)
     found = []

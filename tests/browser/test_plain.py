@@ -18,11 +18,13 @@ async def with_password(desk: Desk) -> str:
 
 
 @pytest.mark.parametrize("scripts", [True, False])
-async def test_people_log_in_go_where_they_wanted_and_log_out(desk: Desk, windows: Windows, scripts: bool) -> None:
+async def test_people_log_in_go_where_they_wanted_and_log_out(
+    desk: Desk, windows: Windows, scripts: bool
+) -> None:
     agent = await desk.agent(password_hash=await with_password(desk))
     ticket = await agent.ticket()
     page = await windows.open(None, f"/tickets/{ticket['id']}", java_script_enabled=scripts)
-    await expect(page).to_have_url(f"{desk.url}/login?next=%2Ftickets%2F{ticket['id']}")
+    await expect(page).to_have_url(f"{desk.url}/login?next=/tickets/{ticket['id']}")
 
     await page.get_by_label("E-mail").fill(agent.user.email)
     await page.get_by_label("Password").fill("a wrong password")
@@ -95,7 +97,7 @@ async def test_a_ticket_is_written_answered_and_moved_without_scripts(desk: Desk
     await page.get_by_role("button", name="Set priority").click()
     await page.get_by_label("Reason").fill("Nobody came for three days.")
     await page.get_by_role("button", name="Escalate").click()
-    await expect(page.get_by_text("Level 1")).to_be_visible()
+    await expect(page.get_by_text("Level 1", exact=True)).to_be_visible()
 
     ticket = (await agent.get("/api/tickets/1")).body
     assert (ticket["status"], ticket["assigned_to"]["name"]) == ("in_progress", "Mara Lind")
@@ -138,9 +140,11 @@ async def test_people_teams_and_tokens_are_made_without_scripts(desk: Desk, wind
     await page.goto("/settings")
     await page.get_by_label("Name of the new token").fill("backup")
     await page.get_by_role("button", name="Make a token").click()
-    token = await page.get_by_label("New token").input_value()
+    token = await page.get_by_label("New token", exact=True).input_value()
 
     users = await admin.all("/api/users/")
-    assert [(u["name"], u["skills"], u["team_ids"]) for u in users[1:]] == [("Noor Haddad", ["vpn", "mail"], [1])]
+    assert [(u["name"], u["skills"], u["team_ids"]) for u in users[1:]] == [
+        ("Noor Haddad", ["vpn", "mail"], [1])
+    ]
     assert len(auth.hash_of(token)) == 32
     assert (await desk.client(admin.user, token).get("/api/auth/me")).body["id"] == admin.id

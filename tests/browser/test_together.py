@@ -155,11 +155,15 @@ async def test_fifty_messages_in_a_second_are_shown_once_and_in_order(desk: Desk
     )
 
     await expect(page.locator("[data-message]")).to_have_count(50)
-    shown = await page.locator("[data-message]").evaluate_all("all => all.map(m => Number(m.dataset.message))")
+    shown = await page.locator("[data-message]").evaluate_all(
+        "all => all.map(m => Number(m.dataset.message))"
+    )
     assert shown == sorted(set(shown))
 
 
-async def test_a_customer_sees_their_own_tickets_and_no_controls_of_staff(desk: Desk, windows: Windows) -> None:
+async def test_a_customer_sees_their_own_tickets_and_no_controls_of_staff(
+    desk: Desk, windows: Windows
+) -> None:
     agent, customer = await desk.agent(), await desk.customer()
     own, foreign = await customer.ticket("Mine alone"), await agent.ticket("Not theirs")
     page = await windows.open(customer)

@@ -20,7 +20,9 @@ class Windows:
         self.troubles: list[str] = []
         self._contexts: list[BrowserContext] = []
 
-    async def open(self, person: Client | None, path: str = "/", *, live: bool = True, **options: Any) -> Page:
+    async def open(
+        self, person: Client | None, path: str = "/", *, live: bool = True, **options: Any
+    ) -> Page:
         """Open a page in a browser of its own, logged in as the person, and wait until it is live."""
         context = await self.browser.new_context(base_url=self.desk.url, **options)
         context.set_default_timeout(8_000)

@@ -1,0 +1,204 @@
+"""Files: dropped, pasted, chosen; judged before a byte is sent; a row for each until it is there."""
+
+import asyncio
+import io
+from pathlib import Path
+from typing import Any, Final
+
+from PIL import Image
+from playwright.async_api import Page, Request, Route, expect
+
+from tests.browser.windows import Windows
+from tests.served import Desk
+
+DROP: Final = """([selector, files]) => {
+    const transfer = new DataTransfer();
+    for (const [name, type, text] of files) transfer.items.add(new File([text], name, { type }));
+    const target = document.querySelector(selector);
+    for (const kind of ["dragenter", "dragover", "drop"]) {
+        const event = new DragEvent(kind, { dataTransfer: transfer, bubbles: true, cancelable: true });
+        target.dispatchEvent(event);
+        if (kind === "dragover") window.overlaid = document.querySelector(".drop-here")?.innerText ?? "";
+        if (kind === "drop") window.stopped = event.defaultPrevented;
+    }
+}"""
+
+
+def picture(colour: str = "tomato") -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (64, 48), colour).save(out, "PNG")
+    return out.getvalue()
+
+
+def chosen(name: str, body: bytes = b"hello", kind: str = "text/plain") -> dict[str, Any]:
+    return {"name": name, "mimeType": kind, "buffer": body}
+
+
+async def choose(page: Page, *files: dict[str, Any]) -> None:
+    async with page.expect_file_chooser() as chooser:
+        await page.get_by_role("button", name="Attach files").click()
+    await (await chooser.value).set_files(list(files))
+
+
+async def test_a_dropped_file_goes_up_at_once_and_is_bound_by_send(desk: Desk, windows: Windows) -> None:
+    agent, customer = await desk.agent(), await desk.customer()
+    ticket = await customer.ticket()
+    ours = await windows.open(agent, f"/tickets/{ticket['id']}")
+    theirs = await windows.open(customer, f"/tickets/{ticket['id']}")
+
+    await ours.evaluate(DROP, ["#log", [["notes.txt", "text/plain", "see here"]]])
+    assert "TKT-000001" in await ours.evaluate("window.overlaid")
+    await expect(ours.locator(".upload")).to_contain_text("ready")
+    await expect(theirs.locator("#files")).to_contain_text("notes.txt")
+    await ours.get_by_label("Reply").fill("As promised")
+    await ours.get_by_role("button", name="Send").click()
+
+    await expect(theirs.locator("[data-message] .file")).to_contain_text("notes.txt")
+    await expect(ours.locator("[data-message] .file")).to_contain_text("notes.txt")
+    await expect(ours.locator(".upload")).to_have_count(0)
+    assert [f["filename"] for f in (await agent.all("/api/tickets/1/messages"))[0]["files"]] == ["notes.txt"]
+
+
+async def test_a_drop_elsewhere_leads_nowhere(desk: Desk, windows: Windows) -> None:
+    page = await windows.open(await desk.agent())
+
+    await page.evaluate(DROP, ["#rail", [["a.txt", "text/plain", "x"]]])
+
+    assert await page.evaluate("window.stopped") is True
+    await expect(page).to_have_url(f"{desk.url}/")
+
+
+async def test_what_cannot_be_taken_is_said_before_a_byte_is_sent(desk: Desk, windows: Windows) -> None:
+    agent = await desk.agent()
+    await agent.ticket()
+    page = await windows.open(agent, "/tickets/1")
+    asked: list[Request] = []
+    page.on("request", lambda request: asked.append(request) if "/upload" in request.url else None)
+
+    big = "x" * (26 * 1024 * 1024)
+    await page.evaluate(
+        DROP, ["#log", [["film.zip", "application/zip", big], ["tool.exe", "", "MZ"], ["empty.txt", "text/plain", ""]]]
+    )
+
+    rows = page.locator(".upload")
+    await expect(rows.nth(0)).to_contain_text("26.0 MB; 25.0 MB is the most")
+    await expect(rows.nth(1)).to_contain_text(".exe are not accepted")
+    await expect(rows.nth(2)).to_contain_text("empty")
+    assert asked == []
+    await expect(rows.nth(0).get_by_role("button", name="Retry")).to_be_hidden()
+
+
+async def test_a_pasted_picture_is_an_upload(desk: Desk, windows: Windows) -> None:
+    agent = await desk.agent()
+    await agent.ticket()
+    page = await windows.open(agent, "/tickets/1")
+
+    await page.get_by_label("Reply").focus()
+    await page.evaluate(
+        """(bytes) => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([new Uint8Array(bytes)], "image.png", { type: "image/png" }));
+            document.activeElement.dispatchEvent(
+                new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true, cancelable: true }));
+        }""",
+        list(picture()),
+    )
+
+    await expect(page.locator(".upload")).to_contain_text("ready")
+    found = (await agent.all("/api/files/ticket/1"))[0]
+    assert found["filename"].startswith("pasted-")
+    assert (found["content_type"], found["width"], found["height"]) == ("image/png", 64, 48)
+
+
+async def test_send_waits_for_files_on_their_way_and_says_how_many(desk: Desk, windows: Windows) -> None:
+    agent = await desk.agent()
+    await agent.ticket()
+    page = await windows.open(agent, "/tickets/1")
+    go = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await go.wait()
+        await route.continue_()
+
+    await page.route("**/api/files/upload", hold)
+    await choose(page, chosen("same.txt", b"one"), chosen("same.txt", b"two"))
+    await page.get_by_label("Reply").fill("Two of them")
+    await page.get_by_role("button", name="Send").click()
+    await expect(page.get_by_text("2 files left")).to_be_visible()
+    await expect(page.locator("[data-message], [data-bubble]")).to_have_count(0)
+    go.set()
+
+    await expect(page.locator("[data-message] .file")).to_have_count(2)
+    assert len((await agent.all("/api/tickets/1/messages"))[0]["files"]) == 2
+
+
+async def test_a_failed_upload_keeps_its_row_and_goes_up_with_retry(desk: Desk, windows: Windows) -> None:
+    agent = await desk.agent()
+    await agent.ticket()
+    page = await windows.open(agent, "/tickets/1")
+    await page.route("**/api/files/upload", lambda route: route.fulfill(status=500, body="{}"), times=1)
+
+    await choose(page, chosen("stubborn.txt"))
+    await expect(page.locator(".upload")).to_contain_text("500")
+    await page.get_by_role("button", name="Retry").click()
+
+    await expect(page.locator(".upload")).to_contain_text("ready")
+    assert len(await agent.all("/api/files/ticket/1")) == 1
+
+
+async def test_cancel_stops_an_upload(desk: Desk, windows: Windows) -> None:
+    agent = await desk.agent()
+    await agent.ticket()
+    page = await windows.open(agent, "/tickets/1")
+    never = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await never.wait()
+
+    await page.route("**/api/files/upload", hold)
+    await choose(page, chosen("slow.txt"))
+    await page.get_by_role("button", name="Cancel").click()
+
+    await expect(page.locator(".upload")).to_have_count(0)
+    await expect(page.get_by_role("button", name="Send")).to_have_text("Send")
+    never.set()
+    assert await agent.all("/api/files/ticket/1") == []
+
+
+async def test_a_file_can_be_looked_at_without_leaving_the_ticket(desk: Desk, windows: Windows) -> None:
+    agent = await desk.agent()
+    await agent.ticket()
+    page = await windows.open(agent, "/tickets/1")
+    await choose(
+        page, chosen("red.png", picture(), "image/png"), chosen("list.csv", b"name,age\nAda,36\n"), chosen("a.txt")
+    )
+    await expect(page.get_by_text("ready")).to_have_count(3)
+    await page.get_by_role("button", name="Send").click()
+    await expect(page.locator("[data-message] .file")).to_have_count(3)
+
+    opened = page.locator("[data-message]").get_by_role("link", name="red.png", exact=True)
+    await opened.click()
+    box = page.get_by_role("dialog")
+    await expect(box.get_by_role("img")).to_be_visible()
+    for _ in range(3):
+        if await box.get_by_text("Ada").count():
+            break
+        await page.keyboard.press("ArrowRight")
+        await expect(box.get_by_text("Loading…")).to_have_count(0)
+    await expect(box.get_by_text("Ada")).to_be_visible()
+    await page.keyboard.press("Escape")
+
+    await expect(box).to_have_count(0)
+    await expect(opened).to_be_focused()
+
+
+async def test_a_file_goes_up_without_scripts(desk: Desk, windows: Windows, tmp_path: Path) -> None:
+    agent = await desk.agent()
+    await agent.ticket()
+    page = await windows.open(agent, "/tickets/1", java_script_enabled=False)
+
+    await page.get_by_label("File", exact=True).set_input_files(chosen("plain.txt"))
+    await page.get_by_role("button", name="Upload file").click()
+
+    await expect(page.locator("#files")).to_contain_text("plain.txt")
+    await expect(page).to_have_url(f"{desk.url}/tickets/1")
