@@ -25,7 +25,7 @@ from servicedesk.store import files as stored
 from servicedesk.store.db import Connection
 from servicedesk.web import lists, problems
 from servicedesk.web.api import Call
-from servicedesk.web.keys import DB, SETTINGS
+from servicedesk.web.keys import DB, REQUEST_ID, SETTINGS
 from servicedesk.web.lists import Page, Paging
 
 log = logging.getLogger(__name__)
@@ -304,7 +304,7 @@ def _range(request: web.Request, size: int, tag: str) -> tuple[int, int] | None:
 
 def _unsatisfiable(request: web.Request, size: int) -> web.Response:
     detail = f"The file has {size} bytes; the range begins behind them."
-    response = problems.plain(416, detail, request["request_id"], "range_not_satisfiable")
+    response = problems.plain(416, detail, request[REQUEST_ID], "range_not_satisfiable")
     response.headers[hdrs.CONTENT_RANGE] = f"bytes */{size}"
     return response
 
