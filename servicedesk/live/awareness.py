@@ -26,6 +26,7 @@ class Awareness:
         self._presence = Presence(clock())
         self._viewing = Viewing()
         self._typing = Typing()
+        self._everybody: tuple[UserPresence, ...] | None = None
 
     def arrived(self, connection: Connection) -> None:
         self._announce(self._presence.arrived(connection.user_id, connection.id, self._clock()))
@@ -58,6 +59,7 @@ class Awareness:
         )
 
     def renamed(self, user_id: int) -> None:
+        self._everybody = None
         self._viewing.look_again(user_id)
 
     def typing(self, connection: Connection, ticket_id: int, mode: Mode) -> None:
@@ -83,10 +85,11 @@ class Awareness:
             self._whisper(room, self._frame("presence_update", Viewers(ticket_id, self.viewers(ticket_id))))
 
     def presence(self) -> tuple[UserPresence, ...]:
-        """Return everybody who is here."""
-        return tuple(
-            UserPresence(self._who(user_id), status) for user_id, status in self._presence.everybody()
-        )
+        """Return everybody who is here; worked out once for all who come at the same time."""
+        if self._everybody is None:
+            everybody = self._presence.everybody()
+            self._everybody = tuple(UserPresence(self._who(user_id), status) for user_id, status in everybody)
+        return self._everybody
 
     def viewers(self, ticket_id: int) -> tuple[Viewer, ...]:
         return tuple(
@@ -98,6 +101,7 @@ class Awareness:
         if announced is None:
             return
         user_id, status = announced
+        self._everybody = None
         self._viewing.look_again(user_id)
         self._whisper(DESK, self._frame("presence_update", UserPresence(self._who(user_id), status)))
 

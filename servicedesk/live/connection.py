@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from servicedesk.domain.times import SECOND, Instant
@@ -16,8 +15,6 @@ log = logging.getLogger(__name__)
 
 Clock = Callable[[], Instant]
 
-TURN: Final = 32
-"""Frames sent before others get their turn."""
 REPLY_BYTES: Final = 65_536
 """While more than this waits in replies, the next command of this socket waits too."""
 STUCK: Final = 1 * SECOND
@@ -31,7 +28,7 @@ REASON_BYTES: Final = 123
 class Line(Protocol):
     """The wire under a connection. Only the connection's writer sends on it, one thing at a time."""
 
-    async def send(self, frame: bytes) -> None: ...
+    async def send(self, frames: Sequence[bytes]) -> None: ...
     async def ping(self) -> None: ...
     async def pong(self, payload: bytes) -> None: ...
     async def close(self, code: int, reason: bytes) -> None: ...
@@ -103,7 +100,7 @@ class Connection:
         self._log = log
         self._clock = clock
         self._outbox = Outbox()
-        self._behind: deque[Seat] = deque()
+        self._behind: list[Seat] = []
         self._held = False
         self._overfull_since: Instant | None = None
         self._sending_since: Instant | None = None
@@ -244,11 +241,8 @@ class Connection:
     async def write(self) -> None:
         """Send what waits until the connection ends. The only task that ever sends on the line."""
         try:
-            turn = 0
             while await self._send_something():
-                turn += 1
-                if turn % TURN == 0:
-                    await asyncio.sleep(0)
+                pass
             if self._ending is not None and not self._done:
                 await self._line.close(*self._ending)
         except ConnectionError:
@@ -267,7 +261,7 @@ class Connection:
         if self._pong is not None or self._ping_due:
             await self._send_control()
         elif self._outbox:
-            await self._send_frame()
+            await self._send_frames()
         elif self._behind and not self._held:
             self._read_on()
         elif self._ending is not None:
@@ -276,14 +270,15 @@ class Connection:
             await self._nap()
         return True
 
-    async def _send_frame(self) -> None:
-        frame = self._outbox.take(batch=self.batch)
+    async def _send_frames(self) -> None:
+        frames = self._outbox.take(batch=self.batch)
         self._nudge()
-        if frame is None:
-            return
-        self._sending_since = self._clock()
-        await self._line.send(frame)
-        self._sending_since = None
+        if frames:
+            self._sending_since = self._clock()
+            await self._line.send(frames)
+            self._sending_since = None
+        if self._outbox:
+            await asyncio.sleep(0)  # the others' turn
         if self._overfull_since is not None and not self._outbox and not self._behind:
             self._overfull_since = None
 
@@ -299,7 +294,7 @@ class Connection:
 
     def _read_on(self) -> None:
         """Queue the next few events of a seat that is behind, or let it hear directly again."""
-        seat = self._behind.popleft()
+        seat = self._behind.pop(0)
         frames = [] if seat.left else self._log.read_on(seat.room, seat.seq)
         if frames is None:
             self.end(Close.SLOW, b"the log no longer has what was missed")

@@ -11,8 +11,9 @@ from servicedesk.live.seat import Seat
 SOFT_ITEMS: Final = LIMITS.queue_items // 2
 SOFT_BYTES: Final = LIMITS.queue_bytes // 2
 """What waits beyond this costs the socket typing and presence."""
-ARRAY_BYTES: Final = 65_536
-"""Frames are put together in one array up to about this size."""
+SEND_BYTES: Final = 65_536
+SEND_FRAMES: Final = 64
+"""What goes out together, about: one call of the network costs more than all else about a frame."""
 
 _Item = tuple[bytes, Seat | None, Instant, bool]
 """A frame, the room it comes from, since when it waits, and whether it counts against the limits."""
@@ -57,20 +58,23 @@ class Outbox:
         """Take events that were read from the log."""
         self._items.extend((frame, seat, now, False) for frame in frames)
 
-    def take(self, *, batch: bool) -> bytes | None:
-        """Return the next frame, or all that waits as one array; None when it comes from rooms that were left."""
+    def take(self, *, batch: bool) -> list[bytes]:
+        """Return the next frames, few enough for one send; as a batch they are one array.
+
+        None come from rooms that were left meanwhile.
+        """
         frames: list[bytes] = []
         size = 0
-        while self._items and (not frames or (batch and size < ARRAY_BYTES)):
+        while self._items and size < SEND_BYTES and len(frames) < SEND_FRAMES:
             item = self._items.popleft()
             self._uncount(item)
             frame, seat, _, _ = item
             if seat is None or not seat.left:
                 frames.append(frame)
                 size += len(frame)
-        if len(frames) > 1:
-            return b"[" + b",".join(frames) + b"]"
-        return frames[0] if frames else None
+        if batch and len(frames) > 1:
+            return [b"[" + b",".join(frames) + b"]"]
+        return frames
 
     def clear(self) -> None:
         self._items.clear()

@@ -121,7 +121,7 @@ async def answer(talk: Talk, text: str, now: Instant) -> None:
 
 def greet(talk: Talk) -> None:
     """Put a new socket into the rooms that are its person's from the start, and send the first frame."""
-    user = talk.user()
+    user = talk.hub.user(talk.connection)
     own = (user_room(user.id), DESK) if user.is_staff else (user_room(user.id),)
     states = talk.peek(
         lambda conn: {room: resume.afresh(talk.hub, talk.connection, room, LogState(conn)) for room in own}

@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 from aiohttp import WSMsgType, hdrs, web
+from aiohttp.abc import AbstractStreamWriter
 
 from servicedesk.domain.access import Verb, may
 from servicedesk.domain.errors import (
@@ -50,6 +51,8 @@ RETRY_EACH: Final = 2
 PRUNE_EVERY: Final = 3600.0
 
 _close_code: Final = struct.Struct("!H").pack
+_head_16: Final = struct.Struct("!BBH").pack
+_head_64: Final = struct.Struct("!BBQ").pack
 
 
 def monotonic() -> Instant:
@@ -65,8 +68,8 @@ async def socket(call: Call) -> web.StreamResponse:
     if hub.draining:
         raise Unavailable("The server is about to restart; try again in a moment.")
     caller = _caller(call)
-    # The upgrade's own handshake is the only one to answer: no ping of aiohttp's, which may be cancelled while
-    # it waits for the same drained buffer as our sends; the hub pings through the writer.
+    # No heartbeat of aiohttp's: its ping waits for the same drained buffer as our sends, and when it is
+    # cancelled they are too. The hub pings through the connection's writer.
     ws = web.WebSocketResponse(
         protocols=(SUBPROTOCOL,),
         timeout=1.0,
@@ -74,13 +77,13 @@ async def socket(call: Call) -> web.StreamResponse:
         autoping=False,
         compress=False,
         max_msg_size=LIMITS.frame_bytes + 1,
-        writer_limit=0,
     )
     try:
-        await ws.prepare(call.request)
+        writer = await ws.prepare(call.request)
     except ValueError:
         raise BadRequest("The Sec-WebSocket-Key is none.") from None
-    line = _Line(ws, call.request)
+    ws.headers.clear()  # they are sent; a socket lives long, and there are many
+    line = _Line(writer, call.request)
     ends_at = call.peek(sessions.ends_at, caller.session_id)
     connection = Connection(
         line,
@@ -92,17 +95,17 @@ async def socket(call: Call) -> web.StreamResponse:
         expires_at=ends_at,
     )
     hub.watch(connection)
-    writer = asyncio.create_task(connection.write())
+    writing = asyncio.create_task(connection.write())
     try:
         talk = Talk(call.app, hub, connection, hub.desk.epoch)
         _let_in(talk)
         await _listen(talk, ws)
-        await writer
+        await writing
     finally:
         hub.exit(connection)
         # A peer that stopped reading would hold the line for ever, a farewell notwithstanding.
         connection.cut()
-        await writer
+        await writing
     return ws
 
 
@@ -162,27 +165,27 @@ async def _listen(talk: Talk, ws: web.WebSocketResponse) -> None:
 
 
 class _Line:
-    """The socket as the connection's writer uses it."""
+    """The socket as the connection's writer uses it: frames that wait go out in one call of the network."""
 
-    __slots__ = ("_transport", "_ws")
+    __slots__ = ("_transport", "_writer")
 
-    def __init__(self, ws: web.WebSocketResponse, request: web.Request) -> None:
+    def __init__(self, writer: AbstractStreamWriter, request: web.Request) -> None:
         if request.transport is None:
             raise ConnectionResetError("gone before it was there")
-        self._ws = ws
+        self._writer = writer
         self._transport: asyncio.WriteTransport = request.transport
 
-    async def send(self, frame: bytes) -> None:
-        await self._ws.send_frame(frame, WSMsgType.TEXT)
+    async def send(self, frames: Sequence[bytes]) -> None:
+        await self._write([part for frame in frames for part in (_head(WSMsgType.TEXT, len(frame)), frame)])
 
     async def ping(self) -> None:
-        await self._ws.ping()
+        await self._write([_head(WSMsgType.PING, 0)])
 
     async def pong(self, payload: bytes) -> None:
-        await self._ws.pong(payload)
+        await self._write([_head(WSMsgType.PONG, len(payload)), payload])
 
     async def close(self, code: int, reason: bytes) -> None:
-        await self._ws.send_frame(_close_code(code) + reason, WSMsgType.CLOSE)
+        await self._write([_head(WSMsgType.CLOSE, 2 + len(reason)), _close_code(code), reason])
 
     def waiting(self) -> int:
         # What the kernel holds counts too: it takes much at a time, and would hide that a thin line moves.
@@ -195,6 +198,20 @@ class _Line:
 
     def abort(self) -> None:
         self._transport.abort()
+
+    async def _write(self, parts: Sequence[bytes]) -> None:
+        if self._transport.is_closing():
+            raise ConnectionResetError("the line is closed")
+        self._transport.writelines(parts)
+        await self._writer.drain()
+
+
+def _head(kind: WSMsgType, length: int) -> bytes:
+    """Return the head of a whole frame of a server, which masks nothing."""
+    first = 0x80 | kind
+    if length < 126:
+        return bytes((first, length))
+    return _head_16(first, 126, length) if length < 65_536 else _head_64(first, 127, length)
 
 
 # What the hub asks of the desk --------------------------------------------------

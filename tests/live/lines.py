@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any
@@ -45,7 +45,7 @@ class MemoryLog:
 class Nowhere:
     """A line whose connection has no writer, so that nothing is ever sent on it."""
 
-    async def send(self, frame: bytes) -> None: ...
+    async def send(self, frames: Sequence[bytes]) -> None: ...
     async def ping(self) -> None: ...
     async def pong(self, payload: bytes) -> None: ...
     async def close(self, code: int, reason: bytes) -> None: ...
@@ -92,9 +92,9 @@ async def served(log: MemoryLog, time: Time) -> AsyncIterator[tuple[int, asyncio
     made: asyncio.Future[Connection] = asyncio.get_running_loop().create_future()
 
     async def accept(request: web.Request) -> web.WebSocketResponse:
-        ws = web.WebSocketResponse(compress=False, autoclose=False, autoping=False, writer_limit=0, timeout=1)
-        await ws.prepare(request)
-        connection = Connection(_Line(ws, request), log, time, connection_id="c", user_id=7, session_id=1)
+        ws = web.WebSocketResponse(compress=False, autoclose=False, autoping=False, timeout=1)
+        line = _Line(await ws.prepare(request), request)
+        connection = Connection(line, log, time, connection_id="c", user_id=7, session_id=1)
         writer = asyncio.create_task(connection.write())
         made.set_result(connection)
         while (await ws.receive()).type in (WSMsgType.TEXT, WSMsgType.PONG):

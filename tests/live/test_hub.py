@@ -55,7 +55,7 @@ def read(connection: Connection) -> list[Any]:
     outbox: Outbox = connection._outbox
     frames = []
     while outbox:
-        frames.append(json.loads(outbox.take(batch=False) or b"null"))
+        frames += map(json.loads, outbox.take(batch=False))
     return frames
 
 
