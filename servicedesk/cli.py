@@ -219,6 +219,7 @@ def _log(level: str) -> None:
     logging.basicConfig(
         level=level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    logging.getLogger("aiosqlite").setLevel(logging.INFO)  # else two lines a commit that tell nothing
 
 
 def _say(line: str) -> None:
