@@ -254,7 +254,7 @@ async def test_a_bomb_of_an_archive_is_only_listed(workers: Workers, put: Callab
     found = await workers.ask(listing(put(made_up.zip_bomb()), Content.ZIP), Listed)
 
     assert [(entry.name, entry.size) for entry in found.entries] == [("zeros.bin", 64 << 20)]
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
 
 
 async def test_a_packed_bomb_is_left_at_the_bound(workers: Workers, put: Callable[[bytes], str]) -> None:
