@@ -1,0 +1,219 @@
+"""What is measured: for each line of the table, what the desk is asked and what the bare handler is asked."""
+
+import asyncio
+import json
+import os
+import random
+import statistics
+import time
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from bench import texts
+from bench.filling import AGENTS, CUSTOMERS, TEAMS, token_of
+from bench.http import Connection, Unexpected, rate, request
+from bench.sockets import Crowd, listen
+
+MEGABYTE: Final = 1 << 20
+LISTENERS: Final = 500
+
+Requests = Callable[[int], bytes]
+
+
+class Measure(NamedTuple):
+    """Requests a second that are answered with a status."""
+
+    name: str
+    desk: Callable[[int], Requests]
+    limit: Callable[[int], Requests]
+    status: int = 200
+    connections: int = 8
+
+
+def _json(method: str, path: str, body: object, token: str = "") -> bytes:
+    return request(method, path, token=token, body=json.dumps(body).encode())
+
+
+def _ticket(number: int) -> dict[str, object]:
+    rng = random.Random(number)
+    customer = number % CUSTOMERS
+    return {
+        "title": texts.words(rng, 6).capitalize(),
+        "description": texts.words(rng, 40),
+        "priority": ("low", "medium", "high", "critical")[number % 4],
+        "category": texts.CATEGORIES[number % len(texts.CATEGORIES)],
+        "tags": ["printer", "office"],
+        "requester": {"email": f"customer{customer}@bench.example", "name": f"Customer {customer}"},
+        "team_id": 1 + number % TEAMS,
+    }
+
+
+# Made beforehand: to make them while the clock runs would take the client's time.
+_TICKETS: Final = [_ticket(number) for number in range(2_000)]
+
+
+def _desk_creates(count: int) -> Requests:
+    made = [_json("POST", "/api/tickets/", ticket, token_of(n % AGENTS)) for n, ticket in enumerate(_TICKETS)]
+    return lambda number: made[number % len(made)]
+
+
+def _limit_creates(count: int) -> Requests:
+    made = [_json("POST", "/tickets", ticket) for ticket in _TICKETS]
+    return lambda number: made[number % len(made)]
+
+
+def _asks(path: Callable[[int, int], str], *, is_desk: bool) -> Callable[[int], Requests]:
+    """Return the requests for paths that depend on a number and on how many tickets there are."""
+
+    def prepare(count: int) -> Requests:
+        tokens = [token_of(n) if is_desk else "" for n in range(AGENTS)]
+        made = [request("GET", path(n, count), token=tokens[n % AGENTS]) for n in range(500)]
+        return lambda number: made[number % len(made)]
+
+    return prepare
+
+
+def _reads(name: str, desk: Callable[[int, int], str], limit: Callable[[int, int], str]) -> Measure:
+    return Measure(name, _asks(desk, is_desk=True), _asks(limit, is_desk=False))
+
+
+def _somewhere(number: int, count: int) -> int:
+    return 1 + number * 7919 % count
+
+
+READS: Final = (
+    _reads(
+        "list: one status, latest change first",
+        lambda number, count: "/api/tickets/?status=closed&sort=-updated_at",
+        lambda number, count: "/lists/status?value=closed",
+    ),
+    _reads(
+        "list: a team's urgent closed ones, newest first",
+        lambda number, count: (
+            f"/api/tickets/?team={1 + number % TEAMS}&status=closed&priority=high,critical&sort=-created_at"
+        ),
+        lambda number, count: f"/lists/team?value={1 + number % TEAMS}",
+    ),
+    _reads(
+        "list: unresolved, next due first",
+        lambda number, count: "/api/tickets/?status=new,open,in_progress,pending,on_hold&sort=due_at",
+        lambda number, count: "/lists/due?value=0",
+    ),
+    _reads(
+        "one ticket",
+        lambda number, count: f"/api/tickets/{_somewhere(number, count)}",
+        lambda number, count: f"/tickets/{_somewhere(number, count)}",
+    ),
+    _reads(
+        "search: two common words",
+        lambda number, count: f"/api/tickets/?q={_pair(number, '%20')}",
+        lambda number, count: f"/search?q={_pair(number, '%20')}",
+    ),
+    _reads(
+        "stats: the last 30 days",
+        lambda number, count: "/api/tickets/stats",
+        lambda number, count: "/numbers",
+    ),
+)
+WRITES: Final = (
+    Measure("create, 1 connection", _desk_creates, _limit_creates, 201, 1),
+    Measure("create, 32 connections", _desk_creates, _limit_creates, 201, 32),
+)
+
+
+def _pair(number: int, between: str) -> str:
+    words = ("printer", "vpn", "invoice", "battery", "calendar", "wifi")
+    return f"{words[number % 6]}{between}{words[(number + 1 + number // 6 % 5) % 6]}"
+
+
+def _upload(path: str, ticket: int, token: str) -> Requests:
+    """Return uploads of a megabyte of log, each with other bytes."""
+    boundary = b"----------------bench"
+    lines = b"\n".join(b"2026-11-23 09:30:%02d worker %d: all is well" % (n % 60, n) for n in range(30_000))
+
+    def make(number: int) -> bytes:
+        content = b"%s %d\n%s" % (os.urandom(8).hex().encode(), number, lines)
+        fields = b'--%b\r\nContent-Disposition: form-data; name="ticket_id"\r\n\r\n%d\r\n' % (boundary, ticket)
+        head = b'--%b\r\nContent-Disposition: form-data; name="file"; filename="worker.log"\r\n\r\n' % boundary
+        body = fields + head + content[:MEGABYTE] + b"\r\n--%b--\r\n" % boundary
+        content_type = f"multipart/form-data; boundary={boundary.decode()}"
+        return request("POST", path, token=token, body=body, content_type=content_type)
+
+    return make
+
+
+UPLOAD: Final = Measure(
+    "upload of 1 MB, 2 connections",
+    lambda count: _upload("/api/files/upload", count, token_of(0)),
+    lambda count: _upload("/files", count, ""),
+    201,
+    2,
+)
+
+
+async def one_rate(measure: Measure, requests: Requests, port: int, seconds: float) -> float:
+    return await rate(port, requests, measure.status, measure.connections, seconds)
+
+
+class FanOut(NamedTuple):
+    """A message for everybody in the room: deliveries a second, and how long one takes to reach the last of them."""
+
+    deliveries: float
+    last_heard_ms: float
+
+
+async def fan_out(port: int, seconds: float, ticket: int, *, is_desk: bool, listeners: int = LISTENERS) -> FanOut:
+    """Let everybody sit in the room of a ticket, and say something there."""
+    crowd = Crowd()
+    frames = (
+        b'{"event":"connect","data":{"batch":true}}',
+        b'{"event":"join_ticket","id":1,"data":{"ticket_id":%d}}' % ticket,
+    )
+    tokens = [token_of(number) for number in range(AGENTS)] if is_desk else []
+    sockets = await listen(port, tokens, listeners, crowd, frames if is_desk else ())
+    path = f"/api/tickets/{ticket}/messages" if is_desk else f"/tickets/{ticket}/messages"
+    said = _json("POST", path, {"body": texts.words(random.Random(1), 25)}, tokens[0] if is_desk else "")
+    speakers = [await Connection.open(port) for _ in range(4)]
+    try:
+        delay = statistics.median([await _one_message(speakers[0], said, crowd, listeners) for _ in range(20)])
+        deliveries = await _many_messages(speakers, said, crowd, listeners, seconds)
+    finally:
+        for each in (*sockets, *speakers):
+            each.close()
+        await asyncio.sleep(0.2)  # the server notices that they are gone before it is asked anything else
+    return FanOut(deliveries, delay * 1000)
+
+
+async def _one_message(speaker: Connection, said: bytes, crowd: Crowd, listeners: int) -> float:
+    """Return the seconds from a message's request until the last has heard it."""
+    crowd.expect(listeners)
+    started = time.perf_counter()
+    await _accepted(speaker.ask(said))
+    await crowd.wait()
+    return time.perf_counter() - started
+
+
+async def _many_messages(
+    speakers: list[Connection], said: bytes, crowd: Crowd, listeners: int, seconds: float
+) -> float:
+    before, started = crowd.heard, time.perf_counter()
+
+    async def keep_talking(speaker: Connection) -> int:
+        count = 0
+        while time.perf_counter() < started + seconds:
+            await _accepted(speaker.ask(said))
+            count += 1
+        return count
+
+    counts = await asyncio.gather(*map(keep_talking, speakers))
+    missing = sum(counts) * listeners - (crowd.heard - before)
+    if missing:
+        crowd.expect(missing)
+        await crowd.wait()
+    return (crowd.heard - before) / (time.perf_counter() - started)
+
+
+async def _accepted(answer: asyncio.Future[bytes]) -> None:
+    got = await answer
+    if not got.startswith(b"HTTP/1.1 201 "):
+        raise Unexpected(got[:2000].decode(errors="replace"))
