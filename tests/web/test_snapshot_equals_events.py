@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from aiohttp import FormData
 
 from servicedesk.desk import clocks, tickets
 from servicedesk.domain.times import DAY, HOUR
@@ -51,12 +52,15 @@ class Mirror:
             self.messages[message["id"]] = message
             self.files |= {f["id"]: f for f in message["files"]}
         elif event == "file_uploaded":
-            self.files[data["file"]["id"]] = data["file"]
+            file = data["file"]
+            self.files[file["id"]] = file
+            if message := self.messages.get(file["message_id"]):
+                self.messages[message["id"]] = {**message, "files": [*message["files"], file]}
         elif data["action"] == "file_deleted":
             self._drop_file(data["changes"]["files"]["from"])
 
     def _drop_file(self, file_id: str) -> None:
-        del self.files[file_id]
+        self.files.pop(file_id, None)
         for number, message in self.messages.items():
             kept = [f for f in message["files"] if f["id"] != file_id]
             self.messages[number] = {**message, "files": kept}
@@ -98,6 +102,16 @@ class Scene:
     async def post(self, what: str, body: Any, by: Client | None = None, status: int = 201) -> Any:
         return expect(await (by or self.ann).post(f"{self.path}/{what}", body), status)
 
+    async def upload(self, by: Client | None = None, **fields: Any) -> str:
+        """Add a small text file and return its id."""
+        form = FormData({"ticket_id": str(self.ticket_id), **{k: str(v).lower() for k, v in fields.items()}})
+        form.add_field("file", b"It burns.\n", filename="report.txt")
+        answer = await (by or self.ann).call("POST", "/api/files/upload", data=form)
+        return str(expect(answer, 201)["id"])
+
+    async def remove(self, file_id: str) -> None:
+        expect(await self.ann.delete(f"/api/files/{file_id}"), 204)
+
     async def check(self) -> list[str]:
         """Compare each mirror with a fresh snapshot, and the list that ``desk`` keeps with a fresh list."""
         told = []
@@ -111,7 +125,7 @@ class Scene:
             await fresh.close()
             assert without(mirror.ticket, hidden) == without(snapshot["ticket"], hidden)
             assert list(mirror.messages.values()) == snapshot["messages"]
-            assert list(mirror.files.values()) == snapshot["files"]
+            assert mirror.files == {f["id"]: f for f in snapshot["files"]}
         await self._check_list()
         return told
 
@@ -181,6 +195,17 @@ ACTIONS: dict[str, Act] = {
     "close over the requester's socket": lambda s: s.outside_socket.do(
         "ticket_update", ticket_id=s.ticket_id, changes={"status": "closed", "comment": "Never mind"}
     ),
+    "attach": lambda s: s.upload(),
+    "attach for staff": lambda s: s.upload(is_internal=True),
+    "attach as the requester": lambda s: s.upload(by=s.customer),
+    "attach to an answer": lambda s: attach_to(s, is_internal=False),
+    "attach to a note": lambda s: attach_to(s, is_internal=True),
+    "answer with files": lambda s: say_with_files(s, is_internal=False),
+    "note with files": lambda s: say_with_files(s, is_internal=True),
+    "take a file away": lambda s: attach_and_remove(s),
+    "take a file for staff away": lambda s: attach_and_remove(s, is_internal=True),
+    "take a file of an answer away": lambda s: say_and_remove(s, is_internal=False),
+    "take a file of a note away": lambda s: say_and_remove(s, is_internal=True),
     "open another ticket": lambda s: s.customer.ticket("Smoke"),
     "be refused": lambda s: s.put("status", {"status": "closed"}, status=409),
 }
@@ -193,6 +218,26 @@ async def patch(scene: Scene, **fields: Any) -> None:
 async def bulk(scene: Scene, **fields: Any) -> None:
     answer = await scene.ann.post("/api/tickets/bulk", {"ids": [scene.ticket_id], **fields})
     assert answer.body["results"][0]["ok"], answer.body
+
+
+async def attach_to(scene: Scene, *, is_internal: bool) -> None:
+    message = await scene.post("messages", {"body": "See there", "is_internal": is_internal})
+    await scene.upload(message_id=message["id"])
+
+
+async def say_with_files(scene: Scene, *, is_internal: bool) -> list[str]:
+    files = [await scene.upload(), await scene.upload()]
+    await scene.post("messages", {"body": "See here", "is_internal": is_internal, "file_ids": files})
+    return files
+
+
+async def attach_and_remove(scene: Scene, **fields: Any) -> None:
+    await scene.remove(await scene.upload(**fields))
+
+
+async def say_and_remove(scene: Scene, *, is_internal: bool) -> None:
+    first, _ = await say_with_files(scene, is_internal=is_internal)
+    await scene.remove(first)
 
 
 @pytest.mark.parametrize("name", ACTIONS)
