@@ -79,6 +79,16 @@ async def test_beyond_the_limit_a_wrong_guess_is_answered_like_one_that_was_not_
         assert await guess(throttle, "ada", right=True) == "wait 30"
 
 
+async def test_beyond_the_limit_one_guess_is_looked_at_at_a_time() -> None:
+    clock = Clock()
+    throttle = Throttle(clock)
+    await spend(throttle, "ada")
+    clock.advance(PAUSE)
+
+    async with throttle.guess("ada", "10.0.0.1"):
+        assert await guess(throttle, "ada", "10.0.0.2", right=True) == "wait 30"
+
+
 async def test_an_address_that_tries_many_accounts_waits_in_full() -> None:
     clock = Clock()
     throttle = Throttle(clock)
