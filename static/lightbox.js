@@ -1,13 +1,13 @@
 // Look at a file without leaving the ticket: picture, text, table, archive or the first page of a PDF.
 
-import { $, $$, el, icon, on, size } from "./dom.js";
+import { $, $$, el, icon, size } from "./dom.js";
 import { call } from "./api.js";
 
 let box = null, files = [], at = 0, shown = 0;
 
 const idOf = (link) => link.closest("[data-file]").dataset.file;
 
-function open(link) {
+export function open(link) {
   const room = link.closest("#files") ?? $("#log");
   files = $$("[data-file]", room).map((f) => ({ id: f.dataset.file, name: f.dataset.name, url: f.dataset.download }));
   at = Math.max(0, files.findIndex((f) => f.id === idOf(link)));
@@ -69,12 +69,4 @@ function drawn(file, preview) {
 function table(head, rows) {
   const line = (cells, tag) => el("tr", {}, ...cells.map((cell) => el(tag, {}, String(cell))));
   return el("div", { class: "sheet" }, el("table", {}, el("thead", {}, line(head, "th")), el("tbody", {}, ...rows.map((r) => line(r, "td")))));
-}
-
-export function start() {
-  on("click", "a[data-preview]", (event, link) => {
-    if (event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
-    event.preventDefault();
-    open(link);
-  });
 }

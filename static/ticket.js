@@ -104,6 +104,7 @@ function opened() {
 
 export function start() {
   opened();
+  on("input", "#edit-section form", (event, form) => form.setAttribute("data-hold", ""));
   document.addEventListener("desk:page", opened);
   document.addEventListener("visibilitychange", watchReading);
   addEventListener("scroll", watchReading, { passive: true });

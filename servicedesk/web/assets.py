@@ -61,12 +61,13 @@ class Assets:
     def _load(self) -> None:
         paths = sorted(path for path in self._folder.rglob("*") if path.suffix in _TYPES)
         self._known = {path.relative_to(self._folder).as_posix(): Asset(path) for path in paths}
-        self.modules = tuple(name for name in self._known if name.endswith(".js") and name not in _ENTRIES)
+        self.modules = tuple(name for name in self._known if name.endswith(".js") and name not in _NOT_AHEAD)
         every = "".join(asset.etag for asset in self._known.values())
         self.version = blake2b(every.encode(), digest_size=6).hexdigest()
 
 
-_ENTRIES: Final = {"app.js", "alone.js"}
+_NOT_AHEAD: Final = {"app.js", "alone.js", "lightbox.js"}
+"""Modules that a page names itself, or that are fetched when somebody needs them."""
 ASSETS = web.AppKey("assets", Assets)
 
 

@@ -123,13 +123,17 @@ async def assign(call: Call) -> web.StreamResponse:
 
 
 async def edit_details(call: Call) -> web.StreamResponse:
-    """Change team or tags, whichever the form has."""
+    """Change whichever plain fields the form has."""
     fields = await auth.form_fields(call.request)
-    values: Values = {}
-    if "team_id" in fields:
-        values["team_id"] = _id(fields["team_id"])
-    if "tags" in fields:
-        values["tags"] = _words(fields["tags"])
+    readers: dict[str, Callable[[str], Any]] = {
+        "title": str,
+        "description": _lines,
+        "category": lambda text: text.strip() or None,
+        "team_id": _id,
+        "tags": _words,
+        "required_skills": _words,
+    }
+    values = {name: read(fields[name]) for name, read in readers.items() if name in fields}
     await tickets.edit(call, _body(values, tickets.TicketPatch))
     return _to_ticket(call)
 
