@@ -1,10 +1,23 @@
 """Whatever is sent, the answer is one of the contract: never a 500, and nothing is left half-written."""
 
 import asyncio
+import json
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from aiohttp import ClientSession, FormData
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from yarl import URL
 
+from servicedesk.domain.access import ROLES
+from servicedesk.domain.people import Role
+from servicedesk.web.api import Kind, Row
+from servicedesk.web.routes import ROWS
 from tests.served import Client, Desk
 from tests.web.wire import hear, is_problem, is_safe, say
 
@@ -267,6 +280,265 @@ async def test_a_head_request_says_what_the_get_would(desk: Desk) -> None:
         assert whole.headers.get("etag") == head.headers.get("etag")
 
 
+# Every row of the table -----------------------------------------------------------------------------------------
+
+
+class Crowd:
+    """Somebody of every role, and nobody."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.nobody = desk.session()
+        self.known: dict[Role, Client] = {}
+
+    async def session(self, role: Role | None) -> ClientSession:
+        """Return somebody who can still call; what came before may have ended their session."""
+        if role is None:
+            return self.nobody
+        known = self.known.get(role)
+        if known is None or (await known.get("/api/auth/me")).status == 401:
+            known = self.known[role] = await self.desk.person(role)
+        return known.session
+
+
+@pytest.fixture
+async def crowd(desk: Desk) -> Crowd:
+    """Those who call a desk that has something to ask for."""
+    await furnish(desk)
+    return Crowd(desk)
+
+
+ENDS_THE_SESSION = [row for row in ROWS if row.path.endswith("/logout") or row.method == "DELETE"]
+
+
+@pytest.mark.parametrize("role", [None, *Role])
+async def test_every_address_answers_everybody_according_to_their_role(desk: Desk, role: Role | None) -> None:
+    """Nobody is asked to log in, whose role never may is forbidden, and an empty body is no defect for anybody."""
+    crowd = Crowd(desk)
+    for row in ROWS:
+        session = await crowd.session(role)
+        path = to(row, "1", "app.js")
+        for body in ({}, {"json": {}}, {"data": b"\xff", "headers": {"Content-Type": "application/json"}}):
+            status, headers, found = await ask(session, row.method, path, **body)
+            answers_as_promised(path, status, headers, found)
+            if row.who is None or row.kind is Kind.SOCKET:
+                continue
+            if role is None:
+                assert status == (401 if row.kind is Kind.API else 303), (row.method, path)
+            elif role not in ROLES[row.who]:
+                assert status in (403, 404), (row.method, path)
+            else:
+                assert status != 401 or row in ENDS_THE_SESSION, (row.method, path)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A request that somebody might make up."""
+
+    row: Row
+    role: Role | None
+    path: str
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+ODD = [
+    "", "0", "-1", "1", "2", "01", "1.0", "1e3", "9007199254740992", "99999999999999999999", "none", "me",
+    "true", "null", "NaN", "\0", "\x01", "\u0661", "\ud800", "\U0001f600", "a" * 300, "../..", "%", "%2e%2e", "'",
+    '"', "; DROP TABLE tickets", "<script>", "{{7*7}}", "*", "NEAR(", "a OR b", "-created_at", "new", "low",
+    "2026-11-23", "2026-11-23T09:30:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z", "a@b.example", ",",
+    "1,2,none",
+]  # fmt: skip
+IDS = ["1", "2", "3", "4", "77", "0", "-1", "x", "9007199254740992", "%00", "%ff", "a" * 300, "1%2f2", "."]
+NAMES = sorted(
+    {name for row in ROWS for kind in (row.query, row.body) if kind for name in kind.__struct_fields__}
+)
+texts = st.sampled_from(ODD) | st.text(max_size=40)
+leaves = st.none() | st.booleans() | st.integers() | st.floats() | texts
+values = st.recursive(
+    leaves, lambda v: st.lists(v, max_size=4) | st.dictionaries(texts, v, max_size=4), max_leaves=12
+)
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> Sent:
+    row = draw(st.sampled_from(ROWS))
+    path = to(row, draw(st.sampled_from(IDS)), draw(st.sampled_from(["app.js", "%2e%2e/x", "%00"])))
+    path += draw(st.sampled_from(["", "", "/"]))
+    if row.query is not None or draw(st.integers(0, 9)) == 0:
+        known = row.query.__struct_fields__ if row.query else ("x",)
+        pairs = draw(st.lists(st.tuples(st.sampled_from(known) | texts, texts), max_size=4))
+        path += "?" + "&".join(f"{safe(n)}={safe(v)}" for n, v in pairs)
+    headers = {}
+    for name in ("Idempotency-Key", "If-Match", "If-None-Match", "Accept", "Range", "X-CSRF-Token", "Origin"):
+        if draw(st.integers(0, 4)) == 0:
+            headers[name] = draw(header_values)
+    return Sent(row, draw(st.sampled_from([None, *Role])), path, draw(bodies(row)), headers)
+
+
+header_values = st.sampled_from(
+    [
+        "a",
+        "*",
+        '"v1"',
+        'W/"v1.x", "v2"',
+        '"',
+        ",",
+        "bytes=0-1",
+        "bytes=9-1,",
+        "text/html",
+        "\u00ff",
+        "a" * 255,
+        "a" * 256,
+    ]
+)
+
+
+def bodies(row: Row) -> st.SearchStrategy[Any]:
+    known = row.body.__struct_fields__ if row.body else ()
+    fields = st.dictionaries(st.sampled_from(known), values, max_size=len(known)) if known else values
+    likely = st.fixed_dictionaries(
+        {}, optional={name: st.sampled_from(LIKELY.get(name, [None])) for name in known}
+    )
+    form = st.dictionaries(st.sampled_from(NAMES), texts, max_size=6).map(Form)
+    return st.none() | likely | likely | fields | values | st.binary(max_size=60) | form
+
+
+class Form(dict[str, str]):
+    """The fields of a form."""
+
+
+LIKELY: dict[str, list[Any]] = {
+    "title": ["a", " ", "a\nb", "a" * 201],
+    "description": ["", "b"],
+    "body": ["a", "\t"],
+    "status": ["new", "open", "in_progress", "pending", "on_hold", "resolved", "closed"],
+    "priority": ["low", "critical", None],
+    "comment": ["because", "", None],
+    "reason": ["because it burns", "short"],
+    "assigned_to": [None, 1, 2, 3, 77],
+    "team_id": [None, 1, 77],
+    "lead_id": [None, 1, 77],
+    "auto": [True, False],
+    "auto_assign": [True, False],
+    "tags": [[], ["a", "A"], ["a"] * 21],
+    "skills": [[], ["ink"]],
+    "required_skills": [[], ["ink"]],
+    "ids": [[1], [1, 2, 1, 77], []],
+    "action": ["status", "priority", "assign", "tag"],
+    "add_tags": [["a"], []],
+    "remove_tags": [["a"]],
+    "is_internal": [True, False],
+    "file_ids": [[], ["x"]],
+    "name": ["Ada", "\u202e", ""],
+    "email": ["ada@desk.example", "a@b", "customer2@desk.example"],
+    "password": ["tall lamps over quiet water", "password", ""],
+    "requester": [{"email": "a@b.example", "name": "A"}, {"email": "a"}],
+    "role": ["agent", "customer"],
+    "member_ids": [[], [1, 1], [77]],
+    "team_ids": [[], [1], [77]],
+    "max_tickets": [0, 3, -1, 2**70],
+    "kind": ["reply", "note"],
+    "message_id": [0, 1, 2**60],
+    "is_active": [True],
+    "availability": ["away", "available"],
+    "assignment": ["manual", "skills"],
+}
+
+
+async def anything_goes(crowd: Crowd, sent: Sent) -> None:
+    session = await crowd.session(sent.role)
+    before = written(crowd.desk)
+    options: dict[str, Any] = {"headers": dict(sent.headers)}
+    if isinstance(sent.body, bytes):
+        options["data"] = sent.body
+        options["headers"]["Content-Type"] = "application/json"
+    elif isinstance(sent.body, Form):
+        options["data"] = FormData([(n, v.encode(errors="replace").decode()) for n, v in sent.body.items()])
+    elif sent.body is not None:
+        options["data"] = json.dumps(sent.body).encode()
+        options["headers"]["Content-Type"] = "application/json"
+
+    status, headers, body = await ask(session, sent.row.method, sent.path, **options)
+
+    answers_as_promised(sent.path, status, headers, body)
+    if status >= 400 and "Idempotency-Key" not in sent.headers:
+        assert written(crowd.desk) == before, "a refusal has changed something"
+
+
+quick = settings(
+    max_examples=600,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+@quick
+@given(sent=requests())
+async def test_whatever_is_sent_is_answered_and_a_refusal_changes_nothing(crowd: Crowd, sent: Sent) -> None:
+    await anything_goes(crowd, sent)
+
+
+@pytest.mark.slow
+@settings(quick, max_examples=20_000, derandomize=False)
+@given(sent=requests())
+async def test_whatever_is_sent_is_answered_for_hours(crowd: Crowd, sent: Sent) -> None:
+    await anything_goes(crowd, sent)
+
+
+@settings(quick, max_examples=25, phases=[Phase.generate])
+@given(many=st.lists(requests(), min_size=20, max_size=40))
+async def test_many_at_once_are_answered_like_one(crowd: Crowd, many: list[Sent]) -> None:
+    desk = crowd.desk
+
+    async def send(sent: Sent) -> None:
+        session = await crowd.session(sent.role)
+        body = None if sent.body is None or isinstance(sent.body, bytes) else json.dumps(sent.body).encode()
+        options = {"headers": {**sent.headers, "Content-Type": "application/json"}, "data": body}
+        answers_as_promised(sent.path, *await ask(session, sent.row.method, sent.path, **options))
+
+    await asyncio.gather(*map(send, many))
+    assert desk.db.peek(lambda conn: conn.execute("PRAGMA foreign_key_check").fetchall()) == []
+    assert desk.db.peek(lambda conn: conn.execute("PRAGMA integrity_check").fetchone()[0]) == "ok"
+
+
+# What the API document promises --------------------------------------------------------------------------------
+
+CHECKS = (
+    "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
+    "response_schema_conformance,negative_data_rejection,ignored_auth"
+)
+
+
+async def test_every_answer_is_one_of_the_api_document(desk: Desk, tmp_path: Path) -> None:
+    await keeps_its_document(desk, tmp_path, "--phases=coverage", "--max-examples=3", "--seed=1")
+
+
+@pytest.mark.slow
+async def test_every_answer_is_one_of_the_api_document_in_depth(desk: Desk, tmp_path: Path) -> None:
+    await keeps_its_document(desk, tmp_path, "--max-examples=200")
+
+
+async def keeps_its_document(desk: Desk, folder: Path, *options: str) -> None:
+    """Let a program that knows nothing but the document call everything in it."""
+    await furnish(desk)
+    admin = await desk.admin()
+    program = await asyncio.create_subprocess_exec(
+        *(Path(sys.executable).with_name("schemathesis"), "run", f"{desk.url}/api/openapi.json"),
+        *("--header", f"Authorization: Bearer {admin.token}", "--no-color", "--continue-on-failure"),
+        # Whoever ends their own session learns nothing more.
+        *("--exclude-path", "/api/auth/logout", "--exclude-path", "/api/auth/tokens/{id}"),
+        *("--checks", CHECKS, *options),
+        cwd=folder,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await program.communicate()
+
+    assert program.returncode == 0, output.decode()
+
+
 # Helpers ---------------------------------------------------------------------------------------------------------
 
 
@@ -277,3 +549,38 @@ def bearer(client: Client) -> bytes:
 def written(desk: Desk) -> Any:
     """Return what changes with every commit, whatever it commits."""
     return desk.db.peek(lambda conn: conn.execute("PRAGMA data_version").fetchone()[0])
+
+
+async def furnish(desk: Desk) -> None:
+    agent = await desk.agent(max_tickets=100)
+    customer = await desk.customer()
+    await desk.team("Support", agent)
+    for n in range(3):
+        ticket = await customer.ticket(f"Ticket {n}", tags=["a"], category="Hardware")
+        path = f"/api/tickets/{ticket['id']}"
+        await agent.post(f"{path}/messages", {"body": "Hello"})
+        await agent.post(f"{path}/messages", {"body": "A note", "is_internal": True})
+    await agent.put("/api/tickets/3/status", {"status": "resolved"})
+
+
+async def ask(session: ClientSession, method: str, path: str, **options: Any) -> tuple[int, Any, Any]:
+    url = URL(path, encoded=True)
+    async with session.request(method, url, allow_redirects=False, **options) as response:
+        raw = await response.read()
+        is_json = response.content_type.endswith("json") and raw
+        return response.status, response.headers, json.loads(raw) if is_json else raw
+
+
+def answers_as_promised(path: str, status: int, headers: Any, body: Any) -> None:
+    assert status < 500, (path, body)
+    is_safe(headers)
+    if status >= 400 and path.startswith("/api/"):
+        is_problem(status, headers, body)
+
+
+def to(row: Row, id_: str, name: str) -> str:
+    return row.path.replace("{id}", id_).replace("{version}", "1").replace("{name:.+}", name)
+
+
+def safe(text: str) -> str:
+    return quote(text.encode(errors="surrogatepass"), safe="")
