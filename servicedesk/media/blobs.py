@@ -190,12 +190,11 @@ class Blobs:
             if _HASH.fullmatch(path.name):
                 yield path
 
-    def damaged(self) -> Iterator[Path]:
+    async def damaged(self) -> AsyncIterator[Path]:
         """Read everything again and yield what no longer has the hash that it is called by."""
-        for path in self.all():
-            with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != path.name:
-                    yield path
+        for path in await asyncio.to_thread(list, self.all()):
+            if not await asyncio.to_thread(_is_sound, path):
+                yield path
 
 
 @contextlib.contextmanager
@@ -230,6 +229,14 @@ def _content(path: Path) -> bytes | None:
         return path.read_bytes()
     except FileNotFoundError:
         return None
+
+
+def _is_sound(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == path.name
+    except FileNotFoundError:  # it went meanwhile
+        return True
 
 
 def _age(path: Path) -> float:

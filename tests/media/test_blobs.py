@@ -65,9 +65,9 @@ async def test_an_upload_of_the_same_bytes_mends_damaged_ones(blobs: Blobs) -> N
     sha256 = await put(blobs, b"sound")
     blobs.path(sha256).write_bytes(b"s0und")
 
-    assert [path.name for path in blobs.damaged()] == [sha256]
+    assert [path.name async for path in blobs.damaged()] == [sha256]
     await put(blobs, b"sound")
-    assert list(blobs.damaged()) == []
+    assert [path async for path in blobs.damaged()] == []
 
 
 async def test_a_broken_upload_leaves_nothing_behind(blobs: Blobs, tmp_path: Path) -> None:

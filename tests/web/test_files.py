@@ -12,7 +12,7 @@ from PIL import Image
 from servicedesk.domain.files import KINDS
 from servicedesk.domain.people import Role
 from servicedesk.media.blobs import ORPHAN_AGE
-from servicedesk.web.files import MEDIA, attachment, sweep
+from servicedesk.web.files import MEDIA, attachment, scrub, sweep
 from tests import files_made_up as made_up
 from tests.served import Answer, Client, Desk
 from tests.stalls import watched_loop
@@ -412,6 +412,27 @@ async def test_the_sweeper_takes_old_orphans_and_nothing_else(counter: Counter) 
 
     await sweep(counter.desk.app, time.time() + ORPHAN_AGE + 60)
     assert [path.name for path in blobs.all()] == [file["sha256"]]
+
+
+async def test_the_bytes_of_another_database_are_left_alone(counter: Counter) -> None:
+    blobs = counter.desk.app[MEDIA].blobs
+    await counter.file()
+    for path in blobs.all():
+        path.rename(path.with_name("a" * 64))
+
+    await sweep(counter.desk.app, time.time() + ORPHAN_AGE + 60)
+
+    assert [path.name for path in blobs.all()] == ["a" * 64]
+
+
+async def test_damaged_bytes_are_named_in_the_log(counter: Counter, caplog: pytest.LogCaptureFixture) -> None:
+    file = await counter.file()
+    assert await scrub(counter.desk.app) == []
+
+    counter.desk.app[MEDIA].blobs.path(file["sha256"]).write_bytes(b"012345678X")
+
+    assert await scrub(counter.desk.app) == [file["sha256"]]
+    assert file["sha256"] in caplog.text
 
 
 async def test_a_waiting_file_goes_with_a_message(counter: Counter) -> None:
