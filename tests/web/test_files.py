@@ -17,6 +17,7 @@ from tests import files_made_up as made_up
 from tests.served import Answer, Client, Desk
 from tests.stalls import watched_loop
 from tests.web.forms import upload
+from tests.web.sockets import connect
 
 
 class Counter:
@@ -445,3 +446,30 @@ async def test_a_waiting_file_goes_with_a_message(counter: Counter) -> None:
     assert [attached["id"] for attached in sent.body["files"]] == [file["id"]]
     talk = await counter.ada.all(f"/api/tickets/{counter.id}/messages")
     assert talk[-1]["files"][0]["message_id"] == sent.body["id"]
+
+
+async def test_whoever_looks_at_the_ticket_hears_of_files_and_no_more_than_they_may(counter: Counter) -> None:
+    requester, agent = await connect(counter.ada), await connect(counter.bob)
+    for socket in (requester, agent):
+        await socket.do("join_ticket", ticket_id=counter.id)
+
+    public = await counter.file("a.txt")
+    internal = await counter.file("b.txt", is_internal="true")
+    await counter.bob.delete(f"/api/files/{public['id']}")
+
+    heard = [frame for frame in await requester.quiet() if "room" in frame]
+    assert [(frame["room"], frame["event"]) for frame in heard] == [
+        (f"ticket:{counter.id}", "file_uploaded"),
+        (f"ticket:{counter.id}", "ticket_updated"),
+    ]
+    assert heard[0]["data"]["file"] == public
+    assert (heard[1]["data"]["action"], heard[1]["data"]["ticket"]["file_count"]) == ("file_deleted", 0)
+    assert internal["id"] not in str(heard)
+
+    told = await agent.quiet()
+    arrived = [frame["data"]["file"] for frame in told if frame["event"] == "file_uploaded"]
+    assert arrived == [public, internal]
+    summaries = [frame["data"]["ticket"]["file_count"] for frame in told if frame.get("room") == "desk"]
+    assert summaries == [1, 2, 1]
+    await requester.close()
+    await agent.close()
