@@ -5,7 +5,6 @@ import base64
 import hashlib
 import os
 import random
-import time
 from pathlib import Path
 from typing import Any
 
@@ -631,11 +630,3 @@ async def test_the_form_of_the_page_takes_a_file(counter: Counter) -> None:
 
     assert (answer.status, answer.headers["Location"]) == (303, f"/tickets/{counter.id}")
     assert len(await counter.ada.all(f"/api/files/ticket/{counter.id}")) == 1
-
-
-async def test_an_upload_is_fast(counter: Counter) -> None:
-    began = time.monotonic()
-    for number in range(20):
-        assert (await upload(counter.ada, counter.id, "a.txt", b"%d" % number)).status == 201
-
-    assert time.monotonic() - began < 5
