@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
@@ -17,6 +17,7 @@ from servicedesk.domain.access import Verb
 from servicedesk.domain.errors import (
     BadRequest,
     Forbidden,
+    ForbiddenField,
     IdempotencyConflict,
     InProgress,
     NotFound,
@@ -29,7 +30,7 @@ from servicedesk.domain.errors import (
 from servicedesk.domain.people import User
 from servicedesk.domain.times import Instant
 from servicedesk.settings import Settings
-from servicedesk.store import idempotency
+from servicedesk.store import idempotency, search
 from servicedesk.store.db import Connection, Database, Tx
 from servicedesk.web import auth, decode, pace, problems, space
 from servicedesk.web.keys import CLOCK, DB, REQUEST_ID, RUNNING, SETTINGS
@@ -43,6 +44,8 @@ TABLE: Final = web.AppKey("table", tuple["Row", ...])
 """The route table that the application was built from."""
 ID_MAX: Final = 2**53 - 1
 KEY_MAX: Final = 255
+CATCH_UPS: Final = 8
+"""Transactions that a reader waits for when the index is behind; of a flood the rest is left to the timer."""
 _ID: Final = re.compile(r"[1-9][0-9]{0,15}")
 _VERSION: Final = re.compile(r'\s*(?:W/)?"v(\d{1,15})(?:\.[^"]*)?"\s*')
 encode: Final = msgspec.json.Encoder().encode
@@ -66,6 +69,8 @@ class Row:
     who: Verb | None
     """What the caller must be allowed to do; None is open to everybody."""
     body: type | None = None
+    for_staff: Callable[[Mapping[str, Any]], Iterable[str]] | None = None
+    """Names the fields of what was sent that only staff may send: refused before any field is judged."""
     query: type | None = None
     returns: Any = None
     status: int = 200
@@ -192,8 +197,18 @@ class Call:
     async def read(
         self, fn: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Ask on a reader's thread: for what has no small bound."""
+        """Ask on a reader's thread: for what has no small bound. A search finds what was written until now."""
+        await self._catch_up()
         return await self.db.read(fn, *args, **kwargs)
+
+    async def _catch_up(self) -> None:
+        for _ in range(CATCH_UPS):
+            if not self.peek(search.is_behind):
+                return
+            try:
+                await self.db.write(search.catch_up)
+            except StorageFull:
+                return
 
     def peek(self, fn: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Ask in place: for short indexed reads."""
@@ -336,6 +351,7 @@ async def _act(call: Call) -> web.StreamResponse:
             replayed = call.replay(_fingerprint(call, raw))
             if replayed is not None:
                 return replayed
+        _refuse_staff_fields(call, raw)
         values.append(decode.body(raw, row.body))
     elif call._scope is not None and not row.raw_body:
         replayed = call.replay(_fingerprint(call, await pace.whole(request)))
@@ -351,6 +367,15 @@ async def _act(call: Call) -> web.StreamResponse:
     if row.etag:
         return _tagged(request, result)
     return call.answer(result)
+
+
+def _refuse_staff_fields(call: Call, raw: bytes) -> None:
+    if call.row.for_staff is None or call.actor.is_staff:
+        return
+    decode.plain(raw)
+    sent = decode.json_value(raw)
+    if isinstance(sent, dict) and (fields := list(call.row.for_staff(sent))):
+        raise ForbiddenField(fields)
 
 
 class _Nothing(msgspec.Struct, frozen=True):

@@ -1,6 +1,7 @@
 """Messages over HTTP."""
 
-from typing import Annotated
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
 
 import msgspec
 from aiohttp import web
@@ -21,6 +22,11 @@ class NewMessage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     body: MessageText
     is_internal: bool = False
     file_ids: Annotated[list[FileId], msgspec.Meta(max_length=10)] = []
+
+
+def for_staff(sent: Mapping[str, Any]) -> Iterable[str]:
+    """Return what a customer may not say: a note."""
+    return ["is_internal"] if sent.get("is_internal") is True else []
 
 
 async def post(call: Call, body: NewMessage) -> web.Response:

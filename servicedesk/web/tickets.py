@@ -1,7 +1,7 @@
 """Tickets over HTTP."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final
 
 import msgspec
 from aiohttp import web
@@ -32,6 +32,9 @@ from servicedesk.web.fields import (
     Words,
 )
 from servicedesk.web.lists import Paging
+
+
+STAFF_FIELDS: Final = frozenset({"requester", "team_id", "assigned_to", "required_skills", "auto_assign"})
 
 
 class RequesterBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -101,6 +104,11 @@ class WorkflowBody(msgspec.Struct, frozen=True):
 
 class WorkflowQuery(msgspec.Struct, frozen=True):
     ticket_id: Id | None = None
+
+
+def for_staff(sent: Mapping[str, Any]) -> Iterable[str]:
+    """Return which fields of a new ticket a customer may not send, whatever is in them."""
+    return STAFF_FIELDS & sent.keys()
 
 
 async def create(call: Call, body: NewTicket) -> TicketBody:
