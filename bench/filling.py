@@ -20,7 +20,7 @@ from servicedesk.domain.events import DESK
 from servicedesk.domain.people import Role, Team, User
 from servicedesk.domain.tickets import Priority, Status, reference
 from servicedesk.domain.times import DAY, HOUR, MINUTE, Instant, iso, parse
-from servicedesk.store import db, sessions
+from servicedesk.store import db, search, sessions
 from servicedesk.store.db import Tx
 from servicedesk.store.migrate import steps
 
@@ -85,6 +85,8 @@ def _fill(conn: sqlite3.Connection, count: int, now: Instant) -> None:
     for number in range(lived):
         _live(tx, company, rng, start, stays_open=number < open_ones)
         tx.notices.clear()
+    while search.catch_up(tx):
+        pass
     _sort_events(conn)
     stamps = [_Stamp(conn, FIRST_TICKET + number) for number in range(lived)]
     _forget_lives(conn)

@@ -7,6 +7,8 @@ from typing import Final
 from servicedesk.domain.search import Term
 from servicedesk.store.db import Connection, Tx
 
+AT_ONCE: Final = 64
+"""Texts that one transaction takes into the index."""
 PIECE_BITS: Final = 20
 """A ticket's pieces of text lie together: rowid = ticket id * 2^20 + piece; piece 0 is the ticket itself."""
 _PUBLIC: Final = "{reference title body}"
@@ -24,15 +26,38 @@ def index_piece(
     body: str = "",
     note: str = "",
 ) -> None:
-    """Make a text findable, instead of what the piece held before; what stands in ``note`` only for staff."""
+    """Make a text findable, instead of what the piece held before; what stands in ``note`` only for staff.
+
+    It is found after the next :func:`catch_up`.
+    """
     tx.execute(
-        "INSERT OR REPLACE INTO search (rowid, reference, title, body, note) VALUES (?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO search_waiting (id, reference, title, body, note) VALUES (?, ?, ?, ?, ?)",
         (_rowid(ticket_id, piece), reference, title, body, note),
     )
 
 
 def drop_piece(tx: Tx, ticket_id: int, piece: int) -> None:
-    tx.execute("DELETE FROM search WHERE rowid = ?", (_rowid(ticket_id, piece),))
+    index_piece(tx, ticket_id, piece)
+
+
+def is_behind(conn: Connection) -> bool:
+    """Return whether something was written that cannot be found yet."""
+    return conn.execute("SELECT 1 FROM search_waiting LIMIT 1").fetchone() is not None
+
+
+def catch_up(tx: Tx, most: int = AT_ONCE) -> int:
+    """Take some of the texts that wait into the index, the oldest tickets' first; return how many."""
+    waiting = tx.execute(
+        "SELECT id, reference, title, body, note FROM search_waiting ORDER BY id LIMIT ?", (most,)
+    ).fetchall()
+    ids = [(piece["id"],) for piece in waiting]
+    tx.executemany("DELETE FROM search WHERE rowid = ?", ids)
+    tx.executemany(
+        "INSERT INTO search (rowid, reference, title, body, note) VALUES (?, ?, ?, ?, ?)",
+        [tuple(piece) for piece in waiting if any(piece[1:])],
+    )
+    tx.executemany("DELETE FROM search_waiting WHERE id = ?", ids)
+    return len(waiting)
 
 
 def asked(term: Term, *, internal: bool) -> str:

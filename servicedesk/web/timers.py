@@ -12,7 +12,7 @@ from servicedesk.desk import assignment, clocks, tickets
 from servicedesk.domain.errors import StorageFull
 from servicedesk.domain.events import DrainAgain
 from servicedesk.domain.times import HOUR, SECOND, Instant
-from servicedesk.store import idempotency
+from servicedesk.store import idempotency, search
 from servicedesk.store.db import Connection
 from servicedesk.web.keys import CLOCK, DB
 
@@ -61,7 +61,10 @@ async def _keep(app: web.Application, changed: asyncio.Event, drain: asyncio.Eve
     db, clock = app[DB], app[CLOCK]
     swept: Instant = 0
     while True:
+        changed.clear()
         try:
+            while db.peek(search.is_behind):
+                await db.write(search.catch_up)
             if drain.is_set():
                 drain.clear()
                 await db.write(assignment.drain, clock())
@@ -74,7 +77,6 @@ async def _keep(app: web.Application, changed: asyncio.Event, drain: asyncio.Eve
                 continue
             wait = _LONGEST if due is None else min(_LONGEST, (due - clock()) / SECOND)
             await asyncio.sleep(min(_PAUSE, wait))
-            changed.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(changed.wait(), max(wait - _PAUSE, 0.0))
         except StorageFull:

@@ -61,6 +61,7 @@ class House:
         ]
 
     def found(self, word: str, *, internal: bool) -> list[str]:
+        search.catch_up(self.tx)
         terms = [search.Term((word,), is_prefix=False)]
         return search.texts(self.tx, self.ticket_id, terms, 9, internal=internal)
 

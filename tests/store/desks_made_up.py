@@ -59,6 +59,7 @@ def ticket(tx: Tx, *, tags: Iterable[str] = (), **columns: Any) -> int:
     search.index_piece(
         tx, ticket_id, 0, reference=reference(ticket_id), title=given["title"], body=given["description"]
     )
+    search.catch_up(tx)
     return ticket_id
 
 
@@ -96,6 +97,7 @@ def one_of_many(tx: Tx, chance: Random) -> int:
     for piece in range(1, chance.randrange(1, 4)):
         column = chance.choice(("body", "note"))
         search.index_piece(tx, ticket_id, piece, **{column: " ".join(chance.choices(WORDS, k=2))})
+    search.catch_up(tx)
     return ticket_id
 
 

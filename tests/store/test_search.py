@@ -25,6 +25,7 @@ def find(
     conn: Tx, typed: str, sort: Sort | None = None, *, internal: bool = True, limit: int = 3, **said: Any
 ) -> list[int]:
     """Turn all the pages of what is found."""
+    search.catch_up(conn)
     wanted = Filter(now=NOW, terms=terms_of(typed), internal=internal, **said)
     found: list[int] = []
     after: Place | None = None
@@ -179,3 +180,27 @@ def test_what_is_found_is_what_a_plain_reading_finds(
 
         assert find(desk, " ".join(words), internal=internal, limit=11, **said) == kept, words
         assert find(desk, " ".join(words), Sort.ID, internal=internal, limit=40, **said) == sorted(kept)
+
+
+def test_of_texts_that_wait_for_the_index_the_last_one_counts(desk: Tx) -> None:
+    ticket = desks.ticket(desk)
+    search.index_piece(desk, ticket, 1, body="mistaken")
+    search.index_piece(desk, ticket, 1, body="corrected")
+    search.index_piece(desk, ticket, 2, body="withdrawn")
+    search.drop_piece(desk, ticket, 2)
+    assert search.is_behind(desk)
+
+    search.catch_up(desk)
+
+    assert not search.is_behind(desk)
+    assert find(desk, "corrected") == [ticket]
+    assert find(desk, "mistaken") == find(desk, "withdrawn") == []
+
+
+def test_the_index_catches_up_in_small_steps(desk: Tx) -> None:
+    ticket = desks.ticket(desk)
+    for piece in range(1, 6):
+        search.index_piece(desk, ticket, piece, body=f"word{piece}")
+
+    assert [search.catch_up(desk, most=3), search.catch_up(desk, most=3), search.catch_up(desk, most=3)] == [3, 2, 0]
+    assert find(desk, "word5") == [ticket]

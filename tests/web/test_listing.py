@@ -7,6 +7,7 @@ import pytest
 from yarl import URL
 
 from servicedesk.domain.times import DAY, HOUR, iso
+from servicedesk.store import search
 from tests.served import START, Client, Desk
 
 
@@ -224,6 +225,15 @@ async def test_a_search_looks_into_titles_descriptions_and_messages(desk: Desk) 
     assert await ids(agent, "q=printer&sort=id") == [by_text, by_title, by_message, by_title_too]
     await agent.patch(f"/api/tickets/{by_title}", {"title": "Scanners"})
     assert await ids(agent, "q=printers") == []
+
+
+async def test_what_is_written_gets_into_the_index_though_nobody_asks(desk: Desk) -> None:
+    await (await desk.agent()).ticket()
+    assert desk.db.peek(search.is_behind)
+
+    async with asyncio.timeout(10):
+        while desk.db.peek(search.is_behind):
+            await asyncio.sleep(0.01)
 
 
 async def test_walking_the_pages_meets_every_ticket_once_while_others_come_in(desk: Desk) -> None:

@@ -283,3 +283,12 @@ CREATE VIRTUAL TABLE search USING fts5 (
     tokenize = "unicode61 remove_diacritics 2",
     prefix = '2 3'
 );
+
+-- Texts on their way into the index, which takes many at once far cheaper than one by one; an empty one is to go.
+CREATE TABLE search_waiting (
+    id INTEGER PRIMARY KEY,
+    reference TEXT NOT NULL,
+    title TEXT NOT NULL,
+    body TEXT NOT NULL,
+    note TEXT NOT NULL
+) STRICT;
