@@ -24,6 +24,7 @@ from servicedesk.domain.errors import (
 from servicedesk.domain.events import DESK, Action, Event, staff_room, ticket_room
 from servicedesk.domain.people import Preset, Role, User, fold, ref
 from servicedesk.domain.tickets import (
+    TAGS_MAX,
     TOP_LEVEL,
     WORKLOAD,
     FromTo,
@@ -251,6 +252,8 @@ def retag(
     before = _writable(tx, ticket_id, Verb.EDIT_TICKET, by)
     gone = set(map(fold, remove))
     tags = distinct([*(tag for tag in before.tags if fold(tag) not in gone), *add])
+    if len(tags) > TAGS_MAX:
+        raise Invalid([FieldError("/add_tags", "too_many", f"would make more than {TAGS_MAX} tags")])
     return edit(tx, ticket_id, Edit(tags=tags), by=by, at=at, versions=versions)
 
 

@@ -72,7 +72,7 @@ def numbered(
     total: Callable[[], int],
 ) -> web.Response:
     """Answer with a list in the order of numbers; ``fetch(after, limit)`` returns numbered rows."""
-    after = unsealed(call, paging.cursor, int) if paging.cursor else 0
+    after = 0 if paging.cursor is None else unsealed(call, paging.cursor, int)
     rows = fetch(after, paging.limit + 1)
     kept = rows[: paging.limit]
     more = len(rows) > paging.limit

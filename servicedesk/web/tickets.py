@@ -33,7 +33,6 @@ from servicedesk.web.fields import (
 )
 from servicedesk.web.lists import Paging
 
-
 STAFF_FIELDS: Final = frozenset({"requester", "team_id", "assigned_to", "required_skills", "auto_assign"})
 
 
