@@ -184,29 +184,62 @@ async function undo(ids, change, before) {
   } catch (error) { complain(error); }
 }
 
-// Few changes show at once; many are gathered, so that the rows do not dance under the reader.
-const gap = () => {
+// Few changes show at once. Of many, rows change where they stand; their order follows when there is time to look.
+const RUSH = 8, SOON = 120, PACE = 350, SLOW = 2000;
+const rushes = () => {
   const now = performance.now();
   heard = heard.filter((at) => at > now - 3000);
-  return heard.length > 12 ? 2000 : 350;
+  return heard.length > RUSH;
 };
 
-export const refreshList = paced(async () => {
+const pull = paced(async () => {
   if (document.hidden) { stale = true; return; }
   stale = false;
   const page = await refreshPart($("#queue") ? "list" : "rail", { shown: rows().length });
   if (!page) return;
-  const next = page.querySelector("#queue");
-  if (next && $("#queue")) {
-    morph($("#queue"), next);
-    refreshTimes($("#queue"));
+  await nextFrame();
+  const next = page.querySelector("#queue"), queue = $("#queue");
+  if (next && queue) {
+    if (rushes() && isInUse()) inPlace(next); else inOrder(queue, next);
+    refreshTimes(queue);
     afterDraw();
   }
+  await nextFrame();
   const rail = page.querySelector("#rail");
   if (rail) morph($("#rail"), rail);
   const count = /^\(\d+\) /.exec(page.title)?.[0] ?? "";
   document.title = count + document.title.replace(/^\(\d+\) /, "");
-}, gap);
+}, () => (rushes() ? SLOW : PACE));
+
+// A moment later, so that the open ticket is drawn first and what comes together is fetched together.
+let soon = 0;
+export function refreshList() {
+  soon ||= setTimeout(() => { soon = 0; pull(); }, SOON);
+}
+
+const nextFrame = () => new Promise((done) => { setTimeout(done, 0); });
+const isInUse = () => Boolean($("#list:hover") || $("#list")?.contains(document.activeElement) || selected.size);
+
+// A row that gets another place is drawn anew there: it does not wander across the screen.
+function inOrder(queue, next) {
+  const focused = document.activeElement?.closest?.(".row-ticket")?.id;
+  const places = new Map([...next.querySelectorAll(".row-ticket")].map((row, n) => [row.id, n]));
+  rows().forEach((row, n) => { if (places.get(row.id) !== n) row.remove(); });
+  morph(queue, next);
+  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+}
+
+// Under the hand of a reader nothing changes places.
+function inPlace(next) {
+  for (const row of next.querySelectorAll(".row-ticket")) {
+    const here = document.getElementById(row.id);
+    if (here) morph(here, row);
+  }
+  $("#total").textContent = next.querySelector("#total").textContent;
+  clearTimeout(later);
+  later = setTimeout(refreshList, SLOW);
+}
+let later = 0;
 let stale = false;
 
 function afterDraw() {

@@ -78,15 +78,11 @@ def found(conn: Connection, terms: Sequence[Term], below: int | None, *, interna
     return streams[0] if len(streams) == 1 else _in_all(streams)
 
 
-def texts(
-    conn: Connection, ticket_id: int, terms: Sequence[Term], most: int, *, internal: bool
-) -> list[str]:
-    """Return some of the ticket's texts in which a term occurs, beside its title."""
-    columns = "{body note}" if internal else "{body}"
-    any_of_them = f"{columns} : ({' OR '.join(map(_quoted, terms))})"
+def texts(conn: Connection, ticket_id: int, most: int, *, internal: bool) -> list[str]:
+    """Return the first texts of a ticket as they were indexed: its description, then messages and file names."""
     rows = conn.execute(
-        "SELECT body, note FROM search WHERE search MATCH ? AND rowid >= ? AND rowid < ? ORDER BY rowid LIMIT ?",
-        (any_of_them, _rowid(ticket_id, 0), _rowid(ticket_id + 1, 0), most),
+        "SELECT body, note FROM search WHERE rowid >= ? AND rowid < ? ORDER BY rowid LIMIT ?",
+        (_rowid(ticket_id, 0), _rowid(ticket_id + 1, 0), most),
     )
     return [row["body"] or (row["note"] if internal else "") for row in rows]
 

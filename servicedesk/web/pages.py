@@ -56,6 +56,8 @@ async def ticket(call: Call) -> web.Response:
             conn, call.actor, call.thing.id, call.now, after=after, before=_number(call, "before")
         )
         shown |= frame.choices(conn, call.actor)
+        if part == "ticket":
+            return shown | {"suffix": wanted.suffix}
         listed = _list(conn, call.actor, wanted, call.now, call.id)
         if shown["earlier"]:
             asked = dict(call.request.query) | {"before": shown["earlier"]}

@@ -25,7 +25,7 @@ STEP: Final = 20
 MOST: Final = 200
 AROUND: Final = 90
 """Characters of a snippet on each side of the first word that was found."""
-TEXTS: Final = 2
+TEXTS: Final = 30
 """Texts of a ticket that are looked at for a snippet."""
 
 _OPERATOR: Final = re.compile(
@@ -100,8 +100,8 @@ def _hit(
     conn: Connection, ticket: Ticket, terms: Sequence[Term], actor: User, now: Instant
 ) -> dict[str, Any]:
     marker = _marker(terms)
-    texts = search.texts(conn, ticket.id, terms, TEXTS, internal=actor.is_staff) if terms else []
-    text = next((text for text in texts if text), ticket.description)
+    texts = search.texts(conn, ticket.id, TEXTS, internal=actor.is_staff) if marker else []
+    text = next((text for text in texts if marker and marker.search(text)), ticket.description)
     return {
         "ticket": queue.row(ticket, now, staff=actor.is_staff),
         "title": _marked(ticket.title, marker),

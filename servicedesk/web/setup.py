@@ -10,6 +10,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
+from servicedesk.demo import filling
 from servicedesk.desk import setup as desk
 from servicedesk.domain.errors import NotFound
 from servicedesk.domain.passwords import password_errors
@@ -20,6 +21,7 @@ from servicedesk.web import auth, decode, sessions
 from servicedesk.web.api import Call
 from servicedesk.web.decode import checked
 from servicedesk.web.fields import Email, OneLine
+from servicedesk.web.files import MEDIA
 from servicedesk.web.keys import DB
 from servicedesk.web.passwords import HASHER
 
@@ -35,6 +37,8 @@ class SetupForm(msgspec.Struct, frozen=True, kw_only=True):
     desk_name: Annotated[str, Meta(max_length=80)] = ""
     time_zone: Annotated[str, Meta(max_length=64)] = desk.DEFAULT_ZONE
     team: Annotated[str, Meta(max_length=200)] = ""
+    demo: str = ""
+    """Anything here fills the new desk with a small company."""
 
 
 class SetupLink:
@@ -83,5 +87,18 @@ async def finish(call: Call, response: web.StreamResponse, fields: Mapping[str, 
         team=form.team,
     )
     admin = await call.write(desk.begin, start, at=call.now)
+    if form.demo:
+        await _fill(call, start.password_hash)
     await sessions.start_session(call, response, form.email, form.password)
     return admin
+
+
+async def _fill(call: Call, password_hash: str) -> None:
+    """Let the demo company in; its people have the admin's password, so that nobody else can use theirs."""
+    await filling.fill(
+        call.db,
+        call.app[MEDIA],
+        password_hash=password_hash,
+        ids=iter(lambda: secrets.token_urlsafe(18), ""),
+        now=call.now,
+    )
