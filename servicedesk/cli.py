@@ -6,13 +6,14 @@ import contextlib
 import getpass
 import logging
 import os
+import secrets
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import msgspec
 
@@ -24,6 +25,9 @@ from servicedesk.store import lock
 from servicedesk.store.lock import Locked
 from servicedesk.store.migrate import Unusable
 from servicedesk.version import VERSION
+
+if TYPE_CHECKING:
+    from servicedesk.demo.filling import Filled
 
 OK: Final = 0
 BAD_USAGE: Final = 2
@@ -94,6 +98,46 @@ async def _add(chosen: Settings, email: str, name: str, role: str, password: str
         return await db.write(people.create, new, at=time.time_ns() // 1_000_000)
 
 
+def demo(arguments: argparse.Namespace) -> int:
+    """Fill an empty desk with a small company."""
+    chosen = settings.load(_flags(arguments)).settings
+    password = _password(from_stdin=True) if arguments.password_stdin else secrets.token_urlsafe(9)
+    from servicedesk.demo.filling import NotEmpty
+
+    with _only_process(chosen.data_dir, "stop it first; a new desk can be filled on its set-up page as well"):
+        try:
+            filled = asyncio.run(_fill(chosen, password))
+        except NotEmpty as error:
+            raise Unusable(str(error)) from None
+    print(f"The desk has {filled.people} more people, {filled.tickets} tickets and {filled.files} files.")
+    print(f"Everybody's password is {password} — log in for example as:")
+    for address, role in filled.doors:
+        print(f"  {address}  ({role})")
+    return OK
+
+
+async def _fill(chosen: Settings, password: str) -> "Filled":
+    from servicedesk.demo import filling
+    from servicedesk.domain.files import Limits
+    from servicedesk.media.files import Media
+    from servicedesk.store.db import Database
+    from servicedesk.web.passwords import Hasher
+
+    media = Media(chosen.data_dir, Limits())
+    media.blobs.prepare()
+    try:
+        async with await Database.open(chosen.database) as db:
+            return await filling.fill(
+                db,
+                media,
+                password_hash=Hasher(cheap=chosen.is_testing).hash_now(password),
+                ids=iter(lambda: secrets.token_urlsafe(18), ""),
+                now=time.time_ns() // 1_000_000,
+            )
+    finally:
+        await media.close()
+
+
 def config(arguments: argparse.Namespace) -> int:
     """Print every setting and where it came from."""
     print("\n".join(settings.load(_flags(arguments)).lines()))
@@ -114,6 +158,11 @@ def _parser() -> argparse.ArgumentParser:
     _settings(served)
     shown = _command(commands, "config", config, "print every setting and where it came from")
     _settings(shown)
+    filled = _command(commands, "demo", demo, "fill an empty desk with a small company to look around in")
+    filled.add_argument(
+        "--password-stdin", action="store_true", help="read everybody's password from standard input"
+    )
+    _data_dir_flag(filled)
     user = commands.add_parser("user", help="people", allow_abbrev=False)
     users = user.add_subparsers(title="commands", required=True, metavar="COMMAND")
     added = _command(users, "add", add_user, "add a user while no server runs on the data folder")

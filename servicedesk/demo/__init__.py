@@ -1,0 +1,1 @@
+"""A small believable company, to look around in and to try things on."""

@@ -1,0 +1,79 @@
+"""The demo company has lived by the desk's own rules."""
+
+import itertools
+from collections import Counter
+
+import pytest
+
+from servicedesk.demo import filling
+from servicedesk.demo.things import content_of
+from servicedesk.domain.times import DAY
+from servicedesk.web.files import MEDIA
+from tests.served import Client, Desk
+
+
+async def fill(desk: Desk) -> Client:
+    admin = await desk.admin()
+    ids = (f"file-{number:020d}" for number in itertools.count())
+    await filling.fill(desk.db, desk.app[MEDIA], password_hash="!", ids=ids, now=desk.clock())
+    return admin
+
+
+async def test_the_company_has_forty_tickets_in_all_states(desk: Desk) -> None:
+    admin = await fill(desk)
+
+    tickets = await admin.all("/api/tickets/")
+
+    assert len(tickets) == 40
+    assert set(Counter(t["status"] for t in tickets)) >= {
+        "new", "open", "in_progress", "pending", "on_hold", "resolved", "closed"
+    }  # fmt: skip
+    assert {t["sla"]["state"] for t in tickets} >= {"ok", "met", "paused", "breached"}
+    assert any(t["escalation_level"] for t in tickets)
+    assert any(t["assigned_to"] is None for t in tickets)
+    assert len({t["requester"]["email"].partition("@")[2] for t in tickets}) == 5
+
+
+async def test_pictures_text_and_pdf_hang_on_the_tickets(desk: Desk) -> None:
+    admin = await fill(desk)
+
+    found = [
+        file
+        for ticket in await admin.all("/api/tickets/")
+        if ticket["file_count"]
+        for file in await admin.all(f"/api/files/ticket/{ticket['id']}")
+    ]
+
+    assert {file["filename"].rpartition(".")[2] for file in found} >= {"png", "log", "csv", "pdf"}
+    pictures = [file for file in found if file["category"] == "image"]
+    assert pictures
+    for picture in pictures:
+        assert (await admin.get(picture["thumbnail_url"])).headers["Content-Type"] == "image/webp"
+    document = next(file for file in found if file["filename"].endswith("pdf"))
+    assert (await admin.get(document["preview_url"])).body["pages"] == 1
+
+
+async def test_nothing_happens_in_the_future_and_histories_run_forward(desk: Desk) -> None:
+    admin = await fill(desk)
+
+    for ticket in await admin.all("/api/tickets/"):
+        moments = [row["created_at"] for row in await admin.all(f"/api/tickets/{ticket['id']}/history")]
+        assert moments == sorted(moments)
+        assert ticket["created_at"] <= ticket["updated_at"]
+    assert (await admin.get("/api/tickets/?created_after=2027-01-15T08:00:01Z&count=true")).body["total"] == 0
+
+
+async def test_a_desk_with_tickets_of_its_own_is_left_alone(desk: Desk) -> None:
+    admin = await desk.admin()
+    await admin.ticket()
+
+    with pytest.raises(filling.NotEmpty):
+        await filling.fill(
+            desk.db, desk.app[MEDIA], password_hash="!", ids=iter(["x"]), now=desk.clock() + DAY
+        )
+    assert len(await admin.all("/api/users/")) == 1
+
+
+@pytest.mark.parametrize("name", ["a.png", "b.log", "c.csv", "d.zip", "e.pdf", "f.eml", "g.txt"])
+def test_the_same_name_always_gives_the_same_bytes(name: str) -> None:
+    assert content_of(name) == content_of(name) != b""
