@@ -244,6 +244,34 @@ async def test_a_body_that_is_announced_too_large_is_refused_before_it_comes(des
         is_problem(413, answer.headers, answer.problem)
 
 
+async def test_a_body_that_grows_too_large_is_refused_as_soon_as_it_is(desk: Desk) -> None:
+    agent = await desk.agent()
+    chunk = b"10000\r\n" + b"a" * 0x10000 + b"\r\n"
+
+    (answer,) = await say(desk.port, post(bearer(agent), JSON, CHUNKED, chunk * 17))
+
+    assert (answer.status, answer.problem["code"]) == (413, "too_large")
+    is_safe(answer.headers)
+
+
+async def test_what_a_refused_body_says_is_never_taken_for_a_request(desk: Desk) -> None:
+    agent = await desk.agent()
+    hidden = get(b"/api/tickets/", bearer(agent)) * 3
+    size = b"Content-Length: %d\r\n\r\n" % len(hidden)
+    last = get(b"/api/auth/me", bearer(agent))
+
+    for refused, status in (
+        (post(JSON, size), 401),
+        (post(bearer(agent), b"Content-Type: text/plain\r\n", size), 415),
+        (post(bearer(agent), JSON, size, target=b"/api/tickets/999/escalate"), 404),
+        (post(bearer(agent), JSON, size, target=b"/api/nothing"), 404),
+        (get(b"/api/tickets/", bearer(agent), method=b"DELETE")[:-2] + size, 405),
+    ):
+        answers = await say(desk.port, refused + hidden + last, answers=2)
+        assert [answer.status for answer in answers] == [status, 200]
+        assert answers[1].problem["id"] == agent.id
+
+
 async def test_a_client_that_leaves_in_the_middle_of_a_body_leaves_nothing_behind(desk: Desk) -> None:
     agent = await desk.agent()
     before = written(desk)

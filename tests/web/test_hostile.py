@@ -349,6 +349,35 @@ async def test_a_key_belongs_to_a_path_and_lasts_a_day(desk: Desk) -> None:
     assert (await agent.get(f"/api/tickets/{one['id']}")).body["escalation_level"] == 1
 
 
+async def test_of_many_bodies_under_one_key_at_once_one_is_done(desk: Desk) -> None:
+    agent = await desk.agent()
+    key = {"Idempotency-Key": "k"}
+
+    answers = await asyncio.gather(
+        *(agent.post("/api/tickets/", {"title": f"Ticket {n % 3}"}, headers=key) for n in range(24))
+    )
+
+    made = {answer.body["id"] for answer in answers if answer.status == 201}
+    assert len(made) == 1
+    assert {answer.status for answer in answers} <= {201, 409, 422}
+    assert {answer.code for answer in answers if answer.status > 201} <= {
+        "in_progress",
+        "idempotency_conflict",
+    }
+    assert len(await agent.all("/api/tickets/")) == 1
+
+
+async def test_who_may_no_longer_do_it_gets_no_replay(desk: Desk) -> None:
+    admin, supervisor = await desk.admin(), await desk.person(SUPERVISOR)
+    key = {"Idempotency-Key": "k"}
+    assert (await supervisor.post("/api/teams/", {"name": "New"}, headers=key)).status == 201
+
+    await admin.patch(f"/api/users/{supervisor.id}", {"role": "agent"})
+    assert (await supervisor.post("/api/teams/", {"name": "New"}, headers=key)).status == 403
+    await admin.patch(f"/api/users/{supervisor.id}", {"is_active": False})
+    assert (await supervisor.post("/api/teams/", {"name": "New"}, headers=key)).status == 401
+
+
 async def test_a_key_means_nothing_where_nothing_is_posted(desk: Desk) -> None:
     agent = await desk.agent()
     ticket = await agent.ticket()
