@@ -60,6 +60,8 @@ async def fill(db: Database, media: Media, *, password_hash: str, ids: Iterator[
     crowd = await db.write(_people, password_hash, at=now - WEEKS)
     life = _Life(db, media, crowd, ids)
     for event in sorted(_events(now)):
+        # What was resolved for a week closes in its own time, not all at once when the desk is next served.
+        await db.write(tickets.close_resolved, event.at)
         await life.happen(event)
     await db.write(_go_home)
     return Filled(len(crowd), len(STORIES), life.files, _doors(crowd))
