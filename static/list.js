@@ -11,7 +11,7 @@ import { openMenu } from "./picker.js";
 
 const BATCH = 100;
 const selected = new Set();
-let current = null, anchor = null, heard = [];
+let current = null, anchor = null, heard = [], depth = 0;
 
 const rows = () => $$(".row-ticket");
 const idOf = (row) => Number(row.dataset.ticket);
@@ -195,8 +195,10 @@ const rushes = () => {
 const pull = paced(async () => {
   if (document.hidden) { stale = true; return; }
   stale = false;
-  const page = await refreshPart($("#queue") ? "list" : "rail", { shown: rows().length });
+  const asked = depth;
+  const page = await refreshPart($("#queue") ? "list" : "rail", { shown: Math.max(depth, rows().length) });
   if (!page) return;
+  if (asked !== depth) { refreshList(); return; }
   await nextFrame();
   const next = page.querySelector("#queue"), queue = $("#queue");
   if (next && queue) {
@@ -250,13 +252,14 @@ function afterDraw() {
 
 export function start() {
   afterDraw();
-  document.addEventListener("desk:page", () => { clearSelection(); afterDraw(); });
+  document.addEventListener("desk:page", () => { depth = 0; clearSelection(); afterDraw(); });
   document.addEventListener("visibilitychange", () => { if (!document.hidden && stale) refreshList(); });
   on("change", ".row-ticket input", (event, box) => pick(box.closest(".row-ticket"), false));
   on("focusin", ".row-ticket", (event, row) => { current = idOf(row); rove(); });
   on("click", "#more", async (event, link) => {
     event.preventDefault();
-    const page = await refreshPart("list", { shown: rows().length + 50 });
+    depth = rows().length + 50;
+    const page = await refreshPart("list", { shown: depth });
     if (page) { morph($("#queue"), page.querySelector("#queue")); afterDraw(); }
   });
   const changed = () => { heard.push(performance.now()); refreshList(); };

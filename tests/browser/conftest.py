@@ -1,10 +1,11 @@
-"""A served desk and windows of a real Chromium on it."""
+"""A served desk and windows of a real Chromium on it. One browser and one event loop serve all these tests."""
 
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
 from servicedesk.app import wall_clock
@@ -15,18 +16,16 @@ FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
 ]
+HERE = Path(__file__).parent
 
 
-@pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    """A desk whose clock begins where the browser's stands."""
-    served = Desk(tmp_path / "data")
-    served.clock.now = wall_clock()
-    async with served:
-        yield served
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session", scope="session")
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         found = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
@@ -37,7 +36,16 @@ async def browser() -> AsyncIterator[Browser]:
         await launched.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    """A desk whose clock begins where the browser's stands."""
+    served = Desk(tmp_path / "data")
+    served.clock.now = wall_clock()
+    async with served:
+        yield served
+
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def windows(desk: Desk, browser: Browser) -> AsyncIterator[Windows]:
     """Opens windows; at the end none may have seen an error, and none of the policy's refusals."""
     opened = Windows(desk, browser)

@@ -153,3 +153,24 @@ async def test_why_this_agent_says_what_the_api_says(desk: Desk, windows: Window
     for candidate in made["candidates"]:
         row = page.locator(".why-row").filter(has_text=candidate["agent"]["name"])
         await expect(row.locator(".points")).to_have_text(f"{candidate['score']:.2f}")
+
+
+async def test_nothing_jumps_while_fifty_things_happen_in_a_second(desk: Desk, windows: Windows) -> None:
+    agent = await desk.agent()
+    tickets = [(await agent.ticket(f"Ticket {n}"))["id"] for n in range(60)]
+    page = await windows.open(agent)
+    await page.evaluate(
+        """() => {
+            window.moved = 0;
+            new PerformanceObserver((list) => {
+                for (const shift of list.getEntries()) if (!shift.hadRecentInput) window.moved += shift.value;
+            }).observe({ type: "layout-shift" });
+        }"""
+    )
+
+    for n in range(150):
+        desk.clock.advance(20)
+        await agent.post(f"/api/tickets/{tickets[n * 7 % 60]}/messages", {"body": f"Number {n}"})
+
+    await expect(page.get_by_role("row").first.get_by_role("link")).to_have_text(f"Ticket {149 * 7 % 60}")
+    assert await page.evaluate("window.moved") <= 0.1

@@ -77,7 +77,11 @@ async def test_what_cannot_be_taken_is_said_before_a_byte_is_sent(desk: Desk, wi
 
     big = "x" * (26 * 1024 * 1024)
     await page.evaluate(
-        DROP, ["#log", [["film.zip", "application/zip", big], ["tool.exe", "", "MZ"], ["empty.txt", "text/plain", ""]]]
+        DROP,
+        [
+            "#log",
+            [["film.zip", "application/zip", big], ["tool.exe", "", "MZ"], ["empty.txt", "text/plain", ""]],
+        ],
     )
 
     rows = page.locator(".upload")
@@ -170,7 +174,10 @@ async def test_a_file_can_be_looked_at_without_leaving_the_ticket(desk: Desk, wi
     await agent.ticket()
     page = await windows.open(agent, "/tickets/1")
     await choose(
-        page, chosen("red.png", picture(), "image/png"), chosen("list.csv", b"name,age\nAda,36\n"), chosen("a.txt")
+        page,
+        chosen("red.png", picture(), "image/png"),
+        chosen("list.csv", b"name,age\nAda,36\n"),
+        chosen("a.txt"),
     )
     await expect(page.get_by_text("ready")).to_have_count(3)
     await page.get_by_role("button", name="Send").click()
