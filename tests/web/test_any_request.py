@@ -19,7 +19,7 @@ from servicedesk.domain.people import Role
 from servicedesk.web.api import Kind, Row
 from servicedesk.web.routes import ROWS
 from tests.served import Client, Desk
-from tests.web.wire import hear, is_problem, is_safe, say
+from tests.web.wire import everything, hear, is_problem, is_safe, say
 
 HOST = b"Host: desk\r\n"
 JSON = b"Content-Type: application/json\r\n"
@@ -429,11 +429,48 @@ def bodies(row: Row) -> st.SearchStrategy[Any]:
         {}, optional={name: st.sampled_from(LIKELY.get(name, [None])) for name in known}
     )
     form = st.dictionaries(st.sampled_from(NAMES), texts, max_size=6).map(Form)
-    return st.none() | likely | likely | fields | values | st.binary(max_size=60) | form
+    return st.none() | likely | likely | fields | values | st.binary(max_size=60) | form | multiparts
 
 
 class Form(dict[str, str]):
     """The fields of a form."""
+
+
+class Multipart(bytes):
+    """A form with files, or what is left of it."""
+
+
+PARTS = [
+    b'name="ticket_id"\r\n\r\n1',
+    b'name="ticket_id"\r\n\r\n\xff',
+    b'name="message_id"\r\n\r\n1',
+    b'name="is_internal"\r\n\r\ntrue',
+    b'name="is_internal"\r\n\r\nperhaps',
+    b'name="csrf_token"\r\n\r\n1',
+    b'name="file"; filename="a.txt"\r\nContent-Type: text/html\r\n\r\nHello',
+    b'name="file"; filename="a.png"\r\n\r\n\x89PNG\r\n\x1a\n',
+    b'name="file"; filename="a.txt"\r\n\r\n',
+    b'name="file"; filename="../\xff\x00.exe"\r\n\r\nMZ',
+    b"name=\"file\"; filename*=utf-16''%ff\r\nContent-Transfer-Encoding: base64\r\n\r\n!!",
+    b'name="file"\r\nContent-Encoding: gzip\r\n\r\nno file',
+    b'name="files"; filename="a.csv"\r\n\r\na,b',
+    b'filename="nameless.txt"\r\n\r\nx',
+    b'name="x"; name="y"\r\nContent-Length: 99999\r\n\r\nx',
+    b'name="file"; filename="b.txt"\r\nContent-Type: multipart/mixed; boundary=z\r\n\r\n--z\r\n\r\nx\r\n--z--',
+]
+
+
+@st.composite
+def multipart_bodies(draw: st.DrawFn) -> Multipart:
+    parts = draw(st.lists(st.sampled_from(PARTS), max_size=5))
+    whole = (
+        b"".join(b"--limit\r\nContent-Disposition: form-data; %b\r\n" % part for part in parts)
+        + b"--limit--\r\n"
+    )
+    return Multipart(whole[: draw(st.integers(0, len(whole)))] if draw(st.integers(0, 4)) == 0 else whole)
+
+
+multiparts = multipart_bodies()
 
 
 LIKELY: dict[str, list[Any]] = {
@@ -476,11 +513,14 @@ LIKELY: dict[str, list[Any]] = {
 
 async def anything_goes(crowd: Crowd, sent: Sent) -> None:
     session = await crowd.session(sent.role)
-    before = written(crowd.desk)
+    before = everything(crowd.desk)
     options: dict[str, Any] = {"headers": dict(sent.headers)}
     if isinstance(sent.body, bytes):
-        options["data"] = sent.body
-        options["headers"]["Content-Type"] = "application/json"
+        options["data"] = bytes(sent.body)
+        is_form = isinstance(sent.body, Multipart)
+        options["headers"]["Content-Type"] = (
+            "multipart/form-data; boundary=limit" if is_form else "application/json"
+        )
     elif isinstance(sent.body, Form):
         options["data"] = FormData([(n, v.encode(errors="replace").decode()) for n, v in sent.body.items()])
     elif sent.body is not None:
@@ -491,7 +531,7 @@ async def anything_goes(crowd: Crowd, sent: Sent) -> None:
 
     answers_as_promised(sent.path, status, headers, body)
     if status >= 400 and "Idempotency-Key" not in sent.headers:
-        assert written(crowd.desk) == before, "a refusal has changed something"
+        assert everything(crowd.desk) == before, "a refusal has changed something"
 
 
 quick = settings(

@@ -12,6 +12,7 @@ from servicedesk.domain.times import DAY, HOUR, MINUTE
 from servicedesk.web.api import Kind
 from servicedesk.web.routes import ROWS
 from tests.served import Client, Desk
+from tests.web.wire import everything
 
 ADMIN, SUPERVISOR, AGENT, CUSTOMER = Role
 SOMEBODY = {"email": "a@b.example", "name": "A"}
@@ -867,17 +868,3 @@ async def test_setting_anything_to_what_it_is_changes_nothing_in_the_whole_desk(
         assert answer.body["updated_at"] == shown["updated_at"]
 
     assert everything(desk) == before
-
-
-def everything(desk: Desk) -> dict[str, int]:
-    """Return how many rows each table has."""
-
-    def count(conn: Any) -> dict[str, int]:
-        names = conn.execute(
-            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '%fts%'"
-        ).fetchall()
-        return {
-            name: conn.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for (name,) in map(tuple, names)
-        }
-
-    return desk.db.peek(count)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tests.served import Desk
+
 PATIENCE = 10.0
 
 
@@ -75,3 +77,23 @@ def is_problem(status: int, headers: Mapping[str, str], body: Any) -> None:
     if status == 422 and body["code"] == "invalid":
         assert body["errors"]
         assert all({"pointer", "code", "message"} == error.keys() for error in body["errors"])
+
+
+def everything(desk: Desk) -> dict[str, int]:
+    """Return how many rows each table has, and how often the tickets have changed.
+
+    The search index and the files' small pictures follow in their own time, whoever asks for what meanwhile.
+    """
+
+    def count(conn: Any) -> dict[str, int]:
+        tables = conn.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'search%'"
+        )
+        rows = {name: _one(conn, f"SELECT count(*) FROM {name}") for (name,) in map(tuple, tables.fetchall())}
+        return {**rows, "versions": _one(conn, "SELECT total(version) FROM tickets")}
+
+    return desk.db.peek(count)
+
+
+def _one(conn: Any, sql: str) -> Any:
+    return conn.execute(sql).fetchone()[0]
