@@ -38,7 +38,7 @@ _WRITER_PRAGMAS: Final = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA trusted_schema = OFF",
     "PRAGMA journal_size_limit = 67108864",
-    "PRAGMA wal_autocheckpoint = 300",
+    "PRAGMA wal_autocheckpoint = 1000",
     "PRAGMA cache_size = -16384",
     "PRAGMA temp_store = MEMORY",
 )
