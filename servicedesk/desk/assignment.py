@@ -5,7 +5,6 @@ from typing import Final
 from servicedesk.desk import changes
 from servicedesk.domain import assignment, views
 from servicedesk.domain.assignment import Decision, Wanted
-from servicedesk.domain.errors import NotFound
 from servicedesk.domain.events import Action, DrainAgain
 from servicedesk.domain.people import Preset, fold
 from servicedesk.domain.tickets import FromTo, Ticket
@@ -24,7 +23,7 @@ def choose(
     conn: Connection, *, team_id: int | None, requester_id: int, skills: tuple[str, ...], at: Instant
 ) -> Decision:
     """Decide who should have a ticket like this now."""
-    preset = people.team(conn, team_id).assignment if team_id else Preset.BALANCED
+    preset = people.preset(conn, team_id) if team_id else Preset.BALANCED
     wanted = Wanted(skills=frozenset(skills), preset=preset)
     return assignment.decide(people.candidates(conn, team_id, requester_id), wanted, at)
 
@@ -106,8 +105,4 @@ def hand_over(tx: Tx, ticket: Ticket, agent_id: int, at: Instant) -> Ticket:
 
 
 def team_exists(conn: Connection, team_id: int) -> bool:
-    try:
-        people.team(conn, team_id)
-    except NotFound:
-        return False
-    return True
+    return not people.missing_teams(conn, [team_id])

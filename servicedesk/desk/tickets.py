@@ -305,9 +305,9 @@ def _require_assignee(conn: Connection, user_id: int | None) -> None:
 
 
 def _requester(tx: Tx, wanted: NewRequester, at: Instant) -> int:
-    known = people.by_email(tx, wanted.email)
+    known = people.id_of(tx, wanted.email)
     if known is not None:
-        return known.id
+        return known
     return people.insert(tx, email=wanted.email, name=wanted.name, role=Role.CUSTOMER, at=at).id
 
 

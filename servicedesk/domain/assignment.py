@@ -104,7 +104,7 @@ class Judged(msgspec.Struct, frozen=True):
         """Return what earned points; what does not count in this policy is left out."""
         return tuple(
             Factor(name, value / _ONE, weight, _points(value, weight) / 100)
-            for name, value, weight in zip(FactorName, self.values, self.weights, strict=False)
+            for name, value, weight in zip(_FACTORS, self.values, self.weights, strict=False)
             if weight
         )
 
@@ -220,5 +220,6 @@ def _unmask(mask: int) -> tuple[Exclusion, ...]:
 
 _Packed = tuple[Preset, int | None, Weights, list[tuple[int, ...]], list[tuple[int, int]]]
 _CODES: Final = tuple(Exclusion)
+_FACTORS: Final = tuple(FactorName)
 _encoder: Final = msgspec.json.Encoder()
 _decoder: Final[msgspec.json.Decoder[_Packed]] = msgspec.json.Decoder(_Packed)

@@ -21,7 +21,7 @@ LATEST: Final[Instant] = 253_402_300_799_999
 def iso(at: Instant) -> str:
     """Return for example ``2026-11-23T09:30:00.123Z``."""
     moment = _EPOCH + timedelta(milliseconds=at)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at % SECOND:03d}Z"
+    return f"{moment.isoformat(timespec='milliseconds').removesuffix('+00:00')}Z"
 
 
 def iso_or_none(at: Instant | None) -> str | None:

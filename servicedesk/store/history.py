@@ -26,17 +26,13 @@ def append(
     reason: str | None,
     is_internal: bool,
     at: Instant,
-) -> int:
-    """Write the change down and return its number in the ticket's history."""
-    seq = tx.execute(
-        "UPDATE tickets SET changes = changes + 1 WHERE id = ? RETURNING changes", (ticket_id,)
-    ).fetchone()[0]
+) -> None:
+    """Write the change down, behind those that the ticket's history has."""
     tx.execute(
         "INSERT INTO history (ticket_id, seq, type, actor_id, changes, reason, is_internal, created_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (ticket_id, seq, type_, actor_id, _encode(changes).decode(), reason, int(is_internal), at),
+        " SELECT ?, coalesce(max(seq), 0) + 1, ?, ?, ?, ?, ?, ? FROM history WHERE ticket_id = ?",
+        (ticket_id, type_, actor_id, _encode(changes).decode(), reason, int(is_internal), at, ticket_id),
     )
-    return int(seq)
 
 
 def page(conn: Connection, ticket_id: int, *, after: int, limit: int, internal: bool) -> list[Change]:

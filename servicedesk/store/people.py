@@ -37,6 +37,12 @@ def by_email(conn: Connection, email: str) -> User | None:
     return user_of(conn, row) if row else None
 
 
+def id_of(conn: Connection, email: str) -> int | None:
+    """Return the id of who has this address, whatever its case."""
+    row = conn.execute("SELECT id FROM users WHERE email_key = ?", (fold(email),)).fetchone()
+    return row["id"] if row else None
+
+
 def user_of(conn: Connection, row: Any) -> User:
     """Return the person of a row that holds a user's columns."""
     teams = conn.execute("SELECT team_id FROM team_members WHERE user_id = ? ORDER BY team_id", (row["id"],))
@@ -171,6 +177,14 @@ def team(conn: Connection, team_id: int) -> Team:
         raise NotFound(f"There is no team {team_id}.")
     members = conn.execute("SELECT user_id FROM team_members WHERE team_id = ? ORDER BY user_id", (team_id,))
     return _team(row, tuple([user_id for (user_id,) in members]))
+
+
+def preset(conn: Connection, team_id: int) -> Preset:
+    """Return how the team gets its tickets, or raise NotFound."""
+    row = conn.execute("SELECT assignment FROM teams WHERE id = ?", (team_id,)).fetchone()
+    if row is None:
+        raise NotFound(f"There is no team {team_id}.")
+    return Preset(row["assignment"])
 
 
 def teams(conn: Connection, *, after: int = 0, limit: int) -> list[Team]:

@@ -77,7 +77,6 @@ CREATE TABLE tickets (
     public_files INTEGER NOT NULL DEFAULT 0,
     internal_files INTEGER NOT NULL DEFAULT 0,
     reopen_count INTEGER NOT NULL DEFAULT 0,
-    changes INTEGER NOT NULL DEFAULT 0, -- rows of its history so far
     pieces INTEGER NOT NULL DEFAULT 0, -- pieces of its text in the search index so far, itself not counted
     waits INTEGER NOT NULL DEFAULT 0 CHECK (waits IN (0, 1)), -- for an agent to become free
     created_at INTEGER NOT NULL,
