@@ -165,6 +165,10 @@ export function start() {
   on("change", "form[data-act=tags] input", (event, field) => changed(field.form));
   on("submit", "form[data-act]", (event, form) => { event.preventDefault(); changed(form); });
   on("click", "[data-do=close-ask]", (event, button) => closeAsk(button.form));
+  on("submit", "[data-file-form]", (event, form) => {
+    event.preventDefault();
+    inTurn(() => change(() => call("DELETE", `/api/files/${form.dataset.fileForm}`), "The file is deleted"));
+  });
   on("keydown", "form[data-act] textarea", (event, area) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); changed(area.form); }
     if (event.key === "Escape" && area.closest(".ask")) closeAsk(area.form);

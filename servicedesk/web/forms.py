@@ -15,6 +15,7 @@ from servicedesk.store import drafts, reading
 from servicedesk.web import (
     auth,
     decode,
+    files,
     messages,
     pages,
     people,
@@ -143,6 +144,11 @@ async def escalate(call: Call) -> web.StreamResponse:
     reason = " ".join(text for text in fields.getall("reason", []) if text.strip())
     await tickets.escalate(call, _body({"reason": reason}, tickets.Escalate))
     return _to_ticket(call)
+
+
+async def delete_file(call: Call) -> web.StreamResponse:
+    await files.delete(call)
+    raise web.HTTPSeeOther(f"/tickets/{call.thing.ticket_id}")
 
 
 async def keep_draft(call: Call, body: Draft) -> None:

@@ -324,6 +324,7 @@ FORMS: Final = (
     form("/tickets/{id}/escalate", forms.escalate, who=Verb.ESCALATE, on=TICKET),
     post("/tickets/{id}/read", forms.mark_read, body=forms.Seen, who=Verb.SEE, on=TICKET, kind=Kind.PAGE),
     put("/tickets/{id}/drafts", forms.keep_draft, body=forms.Draft, who=Verb.SEE, on=TICKET, kind=Kind.PAGE),
+    form("/files/{id}/delete", forms.delete_file, who=Verb.DELETE_FILE, on=files.load),
     form("/settings/me", forms.edit_me, who=Verb.EDIT_PERSON),
     form("/settings/password", forms.change_password, who=Verb.ANYTHING),
     form("/settings/look", forms.set_look, who=Verb.ANYTHING),
