@@ -313,7 +313,7 @@ def register(app: web.Application, rows: Sequence[Row]) -> None:
     for row in rows:
         handle = handler_of(row)
         paths = {row.path, row.path.rstrip("/") or "/"}
-        if row.kind is not Kind.PAGE:
+        if not row.path.endswith(":.+}"):
             paths.add(row.path.rstrip("/") + "/")
         for path in paths:
             app.router.add_route(row.method, path, handle)

@@ -809,6 +809,17 @@ async def test_no_call_takes_a_parameter_that_it_does_not_know(desk: Desk) -> No
             assert (answer.status, answer.code) == (400, "bad_parameter"), path
 
 
+async def test_a_closing_slash_changes_nothing_anywhere(desk: Desk) -> None:
+    agent = await desk.agent()
+    await agent.ticket()
+    for row in ROWS:
+        path = row.path.rstrip("/").replace("{id}", "1")
+        if row.method == "GET" and path and "{" not in path and row.kind is not Kind.SOCKET:
+            plain, slashed = await agent.get(path), await agent.get(path + "/")
+            assert plain.status == slashed.status, path
+            assert plain.headers["Content-Type"] == slashed.headers["Content-Type"], path
+
+
 async def test_every_address_says_what_can_be_done_with_it(desk: Desk) -> None:
     agent = await desk.agent()
     methods: dict[str, set[str]] = {}
