@@ -57,13 +57,14 @@ export const refreshTicket = paced(async () => {
 }, 150);
 
 function draw(page) {
-  const stuck = atBottom();
+  const stuck = atBottom(), hadFiles = Boolean($("#files [data-file]"));
   let news = 0;
   for (const message of page.querySelectorAll("#log > .entry")) if (place(message)) news += 1;
   for (const id of ["ticket-head", "properties"]) {
     const next = page.getElementById(id);
     if (next && document.getElementById(id)) morph(document.getElementById(id), next);
   }
+  if (!hadFiles && $("#files [data-file]")) $("#files-section").open = true;
   const writing = page.querySelector("#composer [data-mode-panel=reply]"), here = $("#composer [data-mode-panel=reply]");
   if (writing && here && Boolean($("textarea", writing)) !== Boolean($("textarea", here))) here.replaceWith(document.importNode(writing, true));
   refreshTimes($("#main"));

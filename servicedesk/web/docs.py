@@ -1,13 +1,16 @@
-"""The API, drawn from its own document."""
+"""Pages for those who build on the desk: its API, drawn from its own document, and its style."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aiohttp import web
 
+from servicedesk.domain.errors import NotFound
 from servicedesk.web import frame, openapi
 from servicedesk.web.api import TABLE, Call
+from servicedesk.web.assets import ASSETS
 
 Document = Mapping[str, Any]
 
@@ -23,6 +26,16 @@ async def show(call: Call) -> web.Response:
         "groups": [{"name": name.capitalize(), "calls": found} for name, found in groups.items()],
     }
     return await frame.show_to_guest(call, "docs.html", content)
+
+
+async def style(call: Call) -> web.Response:
+    """What the console is made of; there is no such page outside development."""
+    if not call.settings.is_development:
+        raise NotFound()
+    icons = re.findall(r'<symbol id="([^"]+)"', call.app[ASSETS].find("icons.svg").body.decode())
+    return await frame.show(
+        call, "style.html", lambda conn: frame.choices(conn, call.actor), extra={"icons": icons}
+    )
 
 
 def _calls(document: Document) -> Iterator[dict[str, Any]]:

@@ -304,6 +304,7 @@ PAGES: Final = (
     page("/numbers", number_pages.page, who=Verb.SEE_NUMBERS),
     page("/people", people_pages.everybody, who=Verb.SEE_PEOPLE),
     page("/settings", people_pages.settings, who=Verb.ANYTHING),
+    page("/style", docs.style, who=Verb.ANYTHING),
     page("/login", people_pages.login, who=None),
     page("/setup", people_pages.setup, who=None),
     page("/api/docs", docs.show, who=None),

@@ -176,3 +176,18 @@ async def test_a_customer_sees_their_own_tickets_and_no_controls_of_staff(
     answer = await page.goto(f"/tickets/{foreign['id']}")
     assert answer is not None
     assert answer.status == 404
+
+
+async def test_a_file_is_deleted_by_who_brought_it_and_gone_for_all(desk: Desk, windows: Windows) -> None:
+    agent, other = await desk.agent(), await desk.agent()
+    await agent.ticket()
+    ours, theirs = await windows.open(agent, "/tickets/1"), await windows.open(other, "/tickets/1")
+    await ours.locator("#attach").set_input_files(
+        {"name": "a.txt", "mimeType": "text/plain", "buffer": b"hello"}
+    )
+    await expect(theirs.locator("#files")).to_contain_text("a.txt")
+    await expect(theirs.get_by_role("button", name="Delete a.txt")).to_have_count(0)
+
+    await ours.get_by_role("button", name="Delete a.txt").click()
+
+    await expect(theirs.locator("#files")).not_to_contain_text("a.txt")
