@@ -196,7 +196,9 @@ async def _fan_out(plan: Plan, pairs: Sequence[Pair]) -> list[Line]:
         for number, pair in enumerate(pairs):
             for is_desk in (True, False):
                 port = (pair.desk if is_desk else pair.limit).port
-                one = await measures.fan_out(port, plan.seconds, pair.count, is_desk=is_desk, listeners=plan.listeners)
+                one = await measures.fan_out(
+                    port, plan.seconds, pair.count, is_desk=is_desk, listeners=plan.listeners
+                )
                 found.setdefault((number, is_desk), []).append(one)
 
     def sides(field: str) -> list[Side]:

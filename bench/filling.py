@@ -64,7 +64,12 @@ def fill(path: Path, count: int, now: Instant) -> None:
     conn = sqlite3.connect(path, isolation_level=None, cached_statements=512)
     db._prepare_writer(conn, path)
     # Nobody else needs this file before it is whole.
-    for pragma in ("synchronous = OFF", "journal_mode = MEMORY", "cache_size = -262144", "foreign_keys = OFF"):
+    for pragma in (
+        "synchronous = OFF",
+        "journal_mode = MEMORY",
+        "cache_size = -262144",
+        "foreign_keys = OFF",
+    ):
         conn.execute(f"PRAGMA {pragma}")
     conn.execute("BEGIN")
     _fill(conn, count, now)

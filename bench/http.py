@@ -74,7 +74,9 @@ def request(
     return "\r\n".join(head).encode() + _END + body
 
 
-async def rate(port: int, requests: Callable[[int], bytes], status: int, connections: int, seconds: float) -> float:
+async def rate(
+    port: int, requests: Callable[[int], bytes], status: int, connections: int, seconds: float
+) -> float:
     """Return answers a second over so many connections; every answer must have the status."""
     opened = [await Connection.open(port) for _ in range(connections)]
     numbers, expected = itertools.count(), b"HTTP/1.1 %d " % status

@@ -1,7 +1,8 @@
 """The limit: the same work by a bare aiohttp handler over sqlite3, with nothing of a desk around it.
 
-It knows no people, rules, history, events or search index of its own; it writes one row and commits, or reads
-and answers. Same Python, same durability, same file system. Run by ``python -m bench`` as a process of its own.
+It knows no people, rules, history, events or search index of its own: it writes one row into the same table, with
+its indexes and counters, and commits; or it reads the same rows and answers. Same Python, same durability, same
+file system. Run by ``python -m bench`` as a process of its own.
 """
 
 import argparse
@@ -22,20 +23,22 @@ decode: Final = msgspec.json.Decoder().decode
 _TICKET: Final = (
     "t.*, r.name AS requester_name, r.email AS requester_email, a.name AS assignee_name, g.name AS team_name"
 )
-_FROM: Final = (
-    "FROM tickets t JOIN users r ON r.id = t.requester_id LEFT JOIN users a ON a.id = t.assigned_to"
+_JOINS: Final = (
+    "JOIN users r ON r.id = t.requester_id LEFT JOIN users a ON a.id = t.assigned_to"
     " LEFT JOIN teams g ON g.id = t.team_id"
 )
+_FROM: Final = f"SELECT {_TICKET} FROM tickets t"
+_ONE: Final = f"{_FROM} {_JOINS} WHERE t.id = ?"
 _LISTS: Final = {
-    "status": f"SELECT {_TICKET} {_FROM} WHERE t.status = ? ORDER BY t.updated_at DESC, t.id DESC LIMIT 50",
-    "team": f"SELECT {_TICKET} {_FROM} WHERE t.team_id = ? AND t.status = 'closed'"
+    "status": f"{_FROM} INDEXED BY tickets_by_status {_JOINS} WHERE t.status = ?"
+    " ORDER BY t.updated_at DESC, t.id DESC LIMIT 50",
+    "team": f"{_FROM} INDEXED BY limit_by_team {_JOINS} WHERE t.team_id = ? AND t.status = 'closed'"
     " AND t.priority IN ('high', 'critical') ORDER BY t.created_at DESC, t.id DESC LIMIT 50",
-    "due": f"SELECT {_TICKET} {_FROM} WHERE t.due_at > ? AND t.status NOT IN ('resolved', 'closed')"
-    " ORDER BY t.due_at, t.id LIMIT 50",
+    "due": f"{_FROM} INDEXED BY tickets_by_due {_JOINS} WHERE t.due_at > ?"
+    " AND t.status NOT IN ('resolved', 'closed') ORDER BY t.due_at, t.id LIMIT 50",
 }
 _FOUND: Final = (
-    f"SELECT {_TICKET} FROM (SELECT DISTINCT rowid >> 20 AS id FROM desk.search WHERE search MATCH ?"
-    f" ORDER BY rowid DESC LIMIT 50) f JOIN tickets t ON t.id = f.id {_FROM.partition('t ')[2]}"
+    "SELECT DISTINCT rowid >> 20 AS id FROM desk.search WHERE search MATCH ? ORDER BY rowid DESC LIMIT 50"
 )
 _NUMBERS: Final = {
     "by_status": "SELECT status, sum(n) FROM desk.ticket_counts GROUP BY status",
@@ -46,6 +49,9 @@ _NUMBERS: Final = {
     " WHERE resolved_at >= ? ORDER BY 3",
     "answered": "SELECT first_response_at - created_at FROM desk.tickets WHERE first_response_at >= ? ORDER BY 1",
 }
+
+
+_TABLES: Final = ("users", "teams", "tickets", "ticket_counts")
 
 
 class Limit:
@@ -61,36 +67,46 @@ class Limit:
         self.sockets: list[web.WebSocketResponse] = []
         if self.conn.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
             self._prepare()
-        self.names = [row["name"] for row in self.conn.execute("PRAGMA table_info(tickets)")][1:]
 
     def _prepare(self) -> None:
-        """Take over the tickets, with the indexes that its own lists need and no other."""
-        columns = [row["name"] for row in self.conn.execute("PRAGMA desk.table_info(tickets)")]
-        others = ", ".join(columns[1:])
+        """Take over the desk's table of tickets with its indexes and counters, and who and what it names."""
+        self.conn.execute("BEGIN")
+        for kind in ("table", "index"):
+            self._copy_schema(kind)
+        for table in _TABLES:
+            names = ", ".join(row["name"] for row in self.conn.execute(f"PRAGMA table_info({table})"))
+            self.conn.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM desk.{table}")
+        self._copy_schema("trigger")
         for sql in (
-            "BEGIN",
-            f"CREATE TABLE tickets (id INTEGER PRIMARY KEY, {others})",
-            "CREATE TABLE users (id INTEGER PRIMARY KEY, name, email)",
-            "CREATE TABLE teams (id INTEGER PRIMARY KEY, name)",
+            "CREATE INDEX limit_by_team ON tickets (team_id, created_at, id)",
             "CREATE TABLE messages (id INTEGER PRIMARY KEY, ticket_id, author_id, body, created_at)",
             "CREATE TABLE files (id TEXT PRIMARY KEY, name, size, created_at)",
-            f"INSERT INTO tickets SELECT id, {others} FROM desk.tickets",
-            "INSERT INTO users SELECT id, name, email FROM desk.users",
-            "INSERT INTO teams SELECT id, name FROM desk.teams",
-            "CREATE INDEX by_status ON tickets (status, updated_at, id)",
-            "CREATE INDEX by_team ON tickets (team_id, created_at, id)",
-            "CREATE INDEX by_due ON tickets (due_at, id) WHERE due_at IS NOT NULL",
             "COMMIT",
         ):
+            self.conn.execute(sql)
+
+    def _copy_schema(self, kind: str) -> None:
+        marks = ", ".join("?" * len(_TABLES))
+        found = self.conn.execute(
+            f"SELECT sql FROM desk.sqlite_master WHERE type = ? AND tbl_name IN ({marks}) AND sql IS NOT NULL",
+            (kind, *_TABLES),
+        )
+        for (sql,) in found.fetchall():
             self.conn.execute(sql)
 
     async def create(self, request: web.Request) -> web.Response:
         body = decode(await request.read())
         now = time.time_ns() // 1_000_000
-        row = dict.fromkeys(self.names)
-        row |= {name: body[name] for name in ("title", "description", "priority", "category", "team_id")}
-        row |= {"tags": encode(body["tags"]).decode(), "status": "new", "requester_id": 51, "version": 1}
+        row = {name: body[name] for name in ("title", "description", "priority", "category", "team_id")}
+        row |= {"tags": encode(body["tags"]).decode(), "status": "new", "requester_id": 51, "assigned_to": 1}
         row |= {"created_at": now, "updated_at": now, "first_response_due_at": now, "resolution_due_at": now}
+        row |= {
+            "due_at": now,
+            "risk_at": now,
+            "breach_at": now,
+            "sla_policy": "Standard",
+            "sla_wakes_at": now,
+        }
         marks = ", ".join("?" * len(row))
         self.conn.execute("BEGIN IMMEDIATE")
         cursor = self.conn.execute(
@@ -100,9 +116,7 @@ class Limit:
         return _json({"id": cursor.lastrowid, **row}, 201)
 
     async def one(self, request: web.Request) -> web.Response:
-        row = self.conn.execute(
-            f"SELECT {_TICKET} {_FROM} WHERE t.id = ?", (int(request.match_info["id"]),)
-        ).fetchone()
+        row = self.conn.execute(_ONE, (int(request.match_info["id"]),)).fetchone()
         return _json(dict(row))
 
     async def list(self, request: web.Request) -> web.Response:
@@ -112,7 +126,9 @@ class Limit:
 
     async def search(self, request: web.Request) -> web.Response:
         words = " AND ".join(f'"{word}"' for word in request.query["q"].split())
-        return _json({"items": [dict(row) for row in self.conn.execute(_FOUND, (words,))]})
+        ids = [row["id"] for row in self.conn.execute(_FOUND, (words,))]
+        rows = [self.conn.execute(_ONE, (id_,)).fetchone() for id_ in ids]
+        return _json({"items": [dict(row) for row in rows]})
 
     async def numbers(self, request: web.Request) -> web.Response:
         since = time.time_ns() // 1_000_000 - 30 * 86_400_000

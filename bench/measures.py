@@ -133,8 +133,13 @@ def _upload(path: str, ticket: int, token: str) -> Requests:
 
     def make(number: int) -> bytes:
         content = b"%s %d\n%s" % (os.urandom(8).hex().encode(), number, lines)
-        fields = b'--%b\r\nContent-Disposition: form-data; name="ticket_id"\r\n\r\n%d\r\n' % (boundary, ticket)
-        head = b'--%b\r\nContent-Disposition: form-data; name="file"; filename="worker.log"\r\n\r\n' % boundary
+        fields = b'--%b\r\nContent-Disposition: form-data; name="ticket_id"\r\n\r\n%d\r\n' % (
+            boundary,
+            ticket,
+        )
+        head = (
+            b'--%b\r\nContent-Disposition: form-data; name="file"; filename="worker.log"\r\n\r\n' % boundary
+        )
         body = fields + head + content[:MEGABYTE] + b"\r\n--%b--\r\n" % boundary
         content_type = f"multipart/form-data; boundary={boundary.decode()}"
         return request("POST", path, token=token, body=body, content_type=content_type)
@@ -162,7 +167,9 @@ class FanOut(NamedTuple):
     last_heard_ms: float
 
 
-async def fan_out(port: int, seconds: float, ticket: int, *, is_desk: bool, listeners: int = LISTENERS) -> FanOut:
+async def fan_out(
+    port: int, seconds: float, ticket: int, *, is_desk: bool, listeners: int = LISTENERS
+) -> FanOut:
     """Let everybody sit in the room of a ticket, and say something there."""
     crowd = Crowd()
     frames = (
@@ -175,7 +182,9 @@ async def fan_out(port: int, seconds: float, ticket: int, *, is_desk: bool, list
     said = _json("POST", path, {"body": texts.words(random.Random(1), 25)}, tokens[0] if is_desk else "")
     speakers = [await Connection.open(port) for _ in range(4)]
     try:
-        delay = statistics.median([await _one_message(speakers[0], said, crowd, listeners) for _ in range(20)])
+        delay = statistics.median(
+            [await _one_message(speakers[0], said, crowd, listeners) for _ in range(20)]
+        )
         deliveries = await _many_messages(speakers, said, crowd, listeners, seconds)
     finally:
         for each in (*sockets, *speakers):

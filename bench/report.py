@@ -53,7 +53,9 @@ class Result(NamedTuple):
 
 def text(result: Result) -> str:
     """Return the tables as they are printed."""
-    return "\n".join(_aligned(rows) for rows in (_head_rows(result), _cpu_rows(result), _process_rows(result)))
+    return "\n".join(
+        _aligned(rows) for rows in (_head_rows(result), _cpu_rows(result), _process_rows(result))
+    )
 
 
 def row(line: Line) -> str:
@@ -125,7 +127,10 @@ def _machine(result: Result) -> str:
 def _aligned(rows: Rows) -> str:
     widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
     lines = [
-        "  ".join(cell.ljust(width) if not n else cell.rjust(width) for n, (cell, width) in enumerate(zip(row, widths, strict=True)))
+        "  ".join(
+            cell.ljust(width) if not n else cell.rjust(width)
+            for n, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
         for row in rows
     ]
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:], ""])

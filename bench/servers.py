@@ -78,7 +78,17 @@ class Ground:
         } | {"PYTHONPYCACHEPREFIX": str(folder / "pycache")}
 
     def desk(self, data: Path) -> Server:
-        command = ["-m", "servicedesk", "serve", "--port", "0", "--data-dir", str(data), "--log-level", "warning"]
+        command = [
+            "-m",
+            "servicedesk",
+            "serve",
+            "--port",
+            "0",
+            "--data-dir",
+            str(data),
+            "--log-level",
+            "warning",
+        ]
         return self._start(command)
 
     def limit(self, data: Path, filled: Path) -> Server:

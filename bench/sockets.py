@@ -78,12 +78,16 @@ class Listener(asyncio.Protocol):
             self._transport.abort()
 
 
-async def listen(port: int, tokens: Sequence[str], count: int, crowd: Crowd, frames: Sequence[bytes]) -> list[Listener]:
+async def listen(
+    port: int, tokens: Sequence[str], count: int, crowd: Crowd, frames: Sequence[bytes]
+) -> list[Listener]:
     """Open so many sockets; each sends the frames, and is ready when one of them was answered."""
     listeners = []
     for number in range(count):
         token = tokens[number % len(tokens)] if tokens else ""
-        _, listener = await asyncio.get_running_loop().create_connection(lambda: Listener(crowd), "127.0.0.1", port)
+        _, listener = await asyncio.get_running_loop().create_connection(
+            lambda: Listener(crowd), "127.0.0.1", port
+        )
         listener.write(_handshake(token))
         await listener.ready
         for frame in frames:
