@@ -207,7 +207,9 @@ class Replay:
         login = ok(await stranger.post("/api/auth/login", {"email": email_of(name), "password": PASSWORD}))
         user = self.desk.db.peek(people.get, login["user"]["id"])
         first = self.desk.client(user, login["token"])
-        return self.desk.client(user, ok(await first.post("/api/auth/tokens", {"name": "Replay"}), 201)["token"])
+        return self.desk.client(
+            user, ok(await first.post("/api/auth/tokens", {"name": "Replay"}), 201)["token"]
+        )
 
     async def until(self, end: Instant) -> None:
         """Live through what happens before this moment; tickets of one minute are worked on side by side."""

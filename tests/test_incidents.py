@@ -105,7 +105,9 @@ async def test_a_desk_lives_through_a_real_log_and_every_count_agrees(desk: Desk
 
 async def every_ticket_ends_as_the_log_does(replay: Replay) -> None:
     ends = {row.number: row for row in replay.rows}
-    found = {t["title"].split(": ")[1]: t for t in await replay.operator.all("/api/tickets/?sort=id&limit=100")}
+    found = {
+        t["title"].split(": ")[1]: t for t in await replay.operator.all("/api/tickets/?sort=id&limit=100")
+    }
 
     assert found.keys() == ends.keys()
     assert len(ends) == 445
@@ -129,7 +131,9 @@ def assert_is_as_accounted(ticket: Any, case: Case) -> None:
         "messages": ticket["message_count"],
         "reopened": ticket["reopen_count"],
         "requester": ticket["requester"]["name"],
-        "moments": [ticket[f"{name}_at"] for name in ("created", "updated", "first_response", "resolved", "closed")],
+        "moments": [
+            ticket[f"{name}_at"] for name in ("created", "updated", "first_response", "resolved", "closed")
+        ],
     } == {
         "id": case.id,
         "status": case.status,
@@ -223,7 +227,9 @@ def numbers_of(replay: Replay, cases: list[Case], days: list[datetime], now: Ins
         "created": sum(within(case.created_at) for case in cases),
         "resolved": len(resolved),
         "first_response": percentiles(
-            c.first_response_at - c.created_at for c in cases if c.first_response_at and within(c.first_response_at)
+            c.first_response_at - c.created_at
+            for c in cases
+            if c.first_response_at and within(c.first_response_at)
         ),
         "resolution": percentiles(c.resolved_at - c.created_at for c in resolved if c.resolved_at),
         "sla": {
@@ -237,7 +243,8 @@ def numbers_of(replay: Replay, cases: list[Case], days: list[datetime], now: Ins
                 "created": sum(within(case.created_at, since, since + DAY) for case in cases),
                 "resolved": sum(within(case.resolved_at, since, since + DAY) for case in cases),
                 "backlog": sum(
-                    case.created_at < since + DAY and (ended_at(case) or since + DAY) >= since + DAY for case in cases
+                    case.created_at < since + DAY and (ended_at(case) or since + DAY) >= since + DAY
+                    for case in cases
                 ),
             }
             for day, since in zip(days, starts, strict=True)
