@@ -19,6 +19,7 @@ import msgspec
 
 from servicedesk import settings
 from servicedesk.domain.errors import Invalid
+from servicedesk.domain.passwords import password_errors
 from servicedesk.domain.people import User
 from servicedesk.settings import BadSetting, Loaded, Settings
 from servicedesk.store import lock
@@ -102,6 +103,8 @@ def demo(arguments: argparse.Namespace) -> int:
     """Fill an empty desk with a small company."""
     chosen = settings.load(_flags(arguments)).settings
     password = _password(from_stdin=True) if arguments.password_stdin else secrets.token_urlsafe(9)
+    for error in password_errors(password):
+        raise BadUsage(f"Not filled: the password {error.message}.")
     from servicedesk.demo.filling import NotEmpty
 
     with _only_process(chosen.data_dir, "stop it first; a new desk can be filled on its set-up page as well"):

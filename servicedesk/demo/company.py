@@ -59,6 +59,8 @@ class Story(NamedTuple):
     steps: tuple[Step, ...] = ()
 
 
+OWNER: Final = Colleague("Rosa Adler", Role.ADMIN, ())
+"""Comes in where there is no admin yet."""
 COLLEAGUES: Final = (
     Colleague("Marta Okonjo", Role.SUPERVISOR, ("network", "windows", "mail")),
     Colleague("Priya Raman", Role.AGENT, ("windows", "printers", "mail")),

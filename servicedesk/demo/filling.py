@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from servicedesk.demo.company import COLLEAGUES, CUSTOMERS, GROUPS, STORIES, Step, Story
+from servicedesk.demo.company import COLLEAGUES, CUSTOMERS, GROUPS, OWNER, STORIES, Step, Story
 from servicedesk.demo.things import content_of
 from servicedesk.desk import files, messages, people, setup, tickets
 from servicedesk.domain.files import NewFile, served_as
@@ -173,7 +173,8 @@ def _people(tx: Tx, password_hash: str, *, at: Instant) -> dict[str, User]:
     if setup.desk_name(tx) == setup.DEFAULT_NAME:
         setup.name_desk(tx, DESK_NAME)
     crowd: dict[str, User] = {}
-    for colleague in COLLEAGUES:
+    has_admin = stored_people.another_admin(tx, 0)
+    for colleague in COLLEAGUES if has_admin else (OWNER, *COLLEAGUES):
         new = people.NewPerson(
             email=colleague.email,
             name=colleague.name,
@@ -199,8 +200,8 @@ def _people(tx: Tx, password_hash: str, *, at: Instant) -> dict[str, User]:
 
 
 def _doors(crowd: dict[str, User]) -> tuple[tuple[str, Role], ...]:
-    shown = (COLLEAGUES[0].name, COLLEAGUES[1].name, CUSTOMERS[0].name)
-    return tuple((crowd[name].email, crowd[name].role) for name in shown)
+    shown = (OWNER.name, COLLEAGUES[0].name, COLLEAGUES[1].name, CUSTOMERS[0].name)
+    return tuple((crowd[name].email, crowd[name].role) for name in shown if name in crowd)
 
 
 def _go_home(tx: Tx) -> None:

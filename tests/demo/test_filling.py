@@ -34,6 +34,14 @@ async def test_the_company_has_forty_tickets_in_all_states(desk: Desk) -> None:
     assert len({t["requester"]["email"].partition("@")[2] for t in tickets}) == 5
 
 
+async def test_an_admin_comes_along_only_where_there_is_none(desk: Desk) -> None:
+    admin = await fill(desk)
+
+    people = await admin.all("/api/users/")
+
+    assert [user["id"] for user in people if user["role"] == "admin"] == [admin.id]
+
+
 async def test_pictures_text_and_pdf_hang_on_the_tickets(desk: Desk) -> None:
     admin = await fill(desk)
 
