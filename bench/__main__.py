@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -100,7 +101,7 @@ def _filled(sizes: Sequence[int], cache: Path) -> dict[int, Path]:
         if not old.name.startswith(key):
             old.unlink()
     missing = [count for count, path in paths.items() if not path.exists()]
-    with ProcessPoolExecutor(max_workers=2) as pool:
+    with ProcessPoolExecutor(max_workers=2, mp_context=get_context("spawn")) as pool:
         for count in pool.map(_fill, [paths[count] for count in missing], missing):
             _say(f"filled a desk with {count:,} tickets")
     return paths

@@ -45,7 +45,7 @@ class Server:
         before = -1.0
         while self.cpu > before and time.monotonic() < until:
             before = self.cpu
-            time.sleep(1.0)
+            time.sleep(0.4)
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
