@@ -39,12 +39,16 @@ def test_a_stamped_desk_is_whole(filled: Connection) -> None:
 
 
 def test_its_counters_are_what_counting_gives(filled: Connection) -> None:
-    grouped = "SELECT coalesce({0}, 0), coalesce({1}, 0), status, priority, {2} FROM {3} {4} ORDER BY 1, 2, 3, 4"
+    grouped = (
+        "SELECT coalesce({0}, 0), coalesce({1}, 0), status, priority, {2} FROM {3} {4} ORDER BY 1, 2, 3, 4"
+    )
     kept = grouped.format("team_id", "assigned_to", "n", "ticket_counts", "WHERE n > 0")
     counted = grouped.format("team_id", "assigned_to", "count(*)", "tickets", "GROUP BY 1, 2, 3, 4")
     assert [tuple(row) for row in filled.execute(kept)] == [tuple(row) for row in filled.execute(counted)]
 
-    loads = "SELECT assigned_to, count(*) FROM tickets WHERE status IN ('new', 'open', 'in_progress') GROUP BY 1"
+    loads = (
+        "SELECT assigned_to, count(*) FROM tickets WHERE status IN ('new', 'open', 'in_progress') GROUP BY 1"
+    )
     assert dict(filled.execute("SELECT id, open_load FROM users WHERE open_load > 0").fetchall()) == {
         agent: number for agent, number in filled.execute(loads) if agent is not None
     }
@@ -52,7 +56,9 @@ def test_its_counters_are_what_counting_gives(filled: Connection) -> None:
 
 def test_few_tickets_are_unresolved_and_they_are_the_latest(filled: Connection) -> None:
     marks = ", ".join(f"'{status}'" for status in UNRESOLVED)
-    found = [row["id"] for row in filled.execute(f"SELECT id FROM tickets WHERE status IN ({marks}) ORDER BY id")]
+    found = [
+        row["id"] for row in filled.execute(f"SELECT id FROM tickets WHERE status IN ({marks}) ORDER BY id")
+    ]
 
     assert found == list(range(COUNT - len(found) + 1, COUNT + 1))
     assert len(found) == round(COUNT * filling.UNRESOLVED)
@@ -79,7 +85,9 @@ def test_its_texts_are_found(filled: Connection) -> None:
     wanted = Filter(now=NOW, terms=terms_of(title))
 
     assert 7 in [ticket.id for ticket in listing.page(filled, wanted, None, None, 50).tickets]
-    assert [t.id for t in listing.page(filled, Filter(now=NOW, terms=terms_of("#7")), None, None, 50).tickets] == [7]
+    assert [
+        t.id for t in listing.page(filled, Filter(now=NOW, terms=terms_of("#7")), None, None, 50).tickets
+    ] == [7]
 
 
 def test_everything_is_measured_and_told(tmp_path: Path) -> None:
@@ -92,6 +100,8 @@ def test_everything_is_measured_and_told(tmp_path: Path) -> None:
     assert all(0 < value < 60 for side in result.starts for value in side)
     assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".db", ".db"]
     page = report.document(result, f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
-    assert page.startswith("before\n") and page.endswith("\nafter\n") and "old" not in page
+    assert page.startswith("before\n")
+    assert page.endswith("\nafter\n")
+    assert "old" not in page
     assert all(line.name in page for line in result.lines)
     assert report.text(result).count("\n") > 20
