@@ -252,11 +252,12 @@ def _commit(conn: sqlite3.Connection, group: list[_Job]) -> tuple[list[Any], lis
         for job in group:
             tx = Tx(conn)
             try:
-                with tx.savepoint():
+                with tx.savepoint() if len(group) > 1 else contextlib.nullcontext():
                     outcomes.append(_Done(job.run(tx)))
                 notices += tx.notices
             except Exception as error:
-                if not conn.in_transaction:
+                # Alone it needs no savepoint, for which SQLite would copy every page: it falls with the transaction.
+                if len(group) == 1 or not conn.in_transaction:
                     raise
                 outcomes.append(error)
         conn.execute("COMMIT")

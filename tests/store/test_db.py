@@ -51,6 +51,19 @@ async def test_a_job_that_fails_is_undone_alone(db: Database) -> None:
     assert db.peek(meta.get, "after") == "2"
 
 
+async def test_a_job_that_fails_with_nobody_beside_it_is_undone_as_well(db: Database) -> None:
+    def fails(tx: Tx) -> None:
+        events.append(tx, "desk", "half", {}, 1)
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        await db.write(fails)
+
+    assert db.peek(events.top, "desk") == 0
+    await db.write(meta.put, "after", "2")
+    assert db.peek(meta.get, "after") == "2"
+
+
 async def test_a_part_may_fail_and_the_rest_stands(db: Database) -> None:
     def partly(tx: Tx) -> None:
         meta.put(tx, "kept", "yes")
