@@ -7,7 +7,8 @@ import hashlib
 import random
 import re
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum, auto
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -29,8 +30,12 @@ TEAMS: Final = 10
 CUSTOMERS: Final = 2_000
 UNRESOLVED: Final = 0.03
 YEAR: Final = 365 * DAY
-RECENT: Final = 2 * DAY
-"""Within so long tickets came in that are still open."""
+JUST_NOW: Final = 3 * HOUR
+TODAY: Final = 15 * HOUR
+"""What came in since then is open."""
+SETTLED: Final = 10 * DAY
+"""What came in before is closed, or has been open for long."""
+QUARTER: Final = 90 * DAY
 PLENTY: Final = 100_000
 """Tickets that an agent takes: in a measurement nobody is ever full."""
 LIVED: Final = 2_000
@@ -38,6 +43,17 @@ LIVED: Final = 2_000
 # So high that these digits mean a ticket or a message wherever they stand in a frame.
 FIRST_TICKET: Final = 7_000_000_001
 FIRST_MESSAGE: Final = 8_000_000_001
+
+
+class End(Enum):
+    """How a life has ended."""
+
+    NOT_YET = auto()
+    RESOLVED = auto()
+    CLOSED = auto()
+
+
+_END_OF_LIFE: Final = (End.NOT_YET, End.RESOLVED, *[End.CLOSED] * 18)
 
 _TOKENS: Final = re.compile(
     rb"TKT-(?P<reference>7\d{9})|(?P<ticket>\b7\d{9}\b)|(?P<message>\b8\d{9}\b)"
@@ -85,29 +101,46 @@ def _fill(conn: sqlite3.Connection, count: int, now: Instant) -> None:
     start = now - YEAR
     company = _company(tx, start)
     _number_from(conn, FIRST_TICKET, FIRST_MESSAGE)
-    lived = min(LIVED, count)
-    open_ones = max(1, round(lived * UNRESOLVED))
-    for number in range(lived):
-        _live(tx, company, rng, start, stays_open=number < open_ones)
+    ends = [_END_OF_LIFE[number % len(_END_OF_LIFE)] for number in range(min(LIVED, count))]
+    for end in ends:
+        _live(tx, company, rng, start, end)
         tx.notices.clear()
     while search.catch_up(tx):
         pass
     _sort_events(conn)
-    stamps = [_Stamp(conn, FIRST_TICKET + number) for number in range(lived)]
+    stamps: dict[End, list[_Stamp]] = {end: [] for end in End}
+    for number, end in enumerate(ends):
+        stamps[end].append(_Stamp(conn, FIRST_TICKET + number))
     _forget_lives(conn)
     _number_from(conn, 1, 1)
     press = _Press(conn)
-    unresolved = round(count * UNRESOLVED)
-    # Latest ids came last: the open ones are the youngest, as on any desk that keeps up.
-    for number in range(count - unresolved):
-        begun = start + (YEAR - 10 * DAY) * number // (count - unresolved) + rng.randrange(HOUR)
-        press.stamp(stamps[open_ones + number % (lived - open_ones)], begun - start)
-    for number in range(unresolved):
-        begun = now - RECENT + (RECENT - 2 * HOUR) * number // unresolved
-        press.stamp(stamps[number % open_ones], begun - start)
+    for number, (age, end) in enumerate(_ages(count)):
+        press.stamp(stamps[end][number % len(stamps[end])], now - age - start)
     press.finish()
     while clocks.warn(tx, now) or tickets.close_resolved(tx, now):
         tx.notices.clear()
+
+
+def _ages(count: int) -> Iterator[tuple[int, End]]:
+    """Yield how long ago each ticket came in, the oldest first, and how it has ended.
+
+    Of the latest half are open, and some of the last three months.
+    """
+    ages = [JUST_NOW + (YEAR - JUST_NOW) * (count - number) // count for number in range(count)]
+    old, quarter = [age for age in ages if age >= SETTLED], [age for age in ages if SETTLED <= age < QUARTER]
+    open_lately = sum(_is_open_lately(number, age) for number, age in enumerate(ages))
+    missing = round(count * UNRESOLVED) - open_lately
+    first = len(old) - len(quarter)
+    still_open = {first + len(quarter) * number // missing for number in range(missing)}
+    for number, age in enumerate(ages):
+        if age >= SETTLED:
+            yield age, End.NOT_YET if number in still_open else End.CLOSED
+        else:
+            yield age, End.NOT_YET if _is_open_lately(number, age) else End.RESOLVED
+
+
+def _is_open_lately(number: int, age: int) -> bool:
+    return age < SETTLED and (age < TODAY or number % 2 == 0)
 
 
 class _Company(NamedTuple):
@@ -144,7 +177,7 @@ def _person(tx: Tx, role: Role, number: int, at: Instant, **fields: int) -> User
     return people.create(tx, new, at=at)
 
 
-def _live(tx: Tx, company: _Company, rng: random.Random, at: Instant, *, stays_open: bool) -> None:
+def _live(tx: Tx, company: _Company, rng: random.Random, at: Instant, end: End) -> None:
     """Let a ticket come in, be talked about, and mostly be resolved and closed."""
     customer = rng.choice(company.customers)
     draft = Draft(
@@ -159,7 +192,7 @@ def _live(tx: Tx, company: _Company, rng: random.Random, at: Instant, *, stays_o
     body = tickets.create(tx, draft, by=rng.choice(company.agents), at=at)
     assert body.assigned_to is not None
     agent = next(agent for agent in company.agents if agent.id == body.assigned_to.id)
-    if stays_open and rng.random() < 0.3:
+    if end is End.NOT_YET and rng.random() < 0.3:
         return
     at += rng.randrange(10 * MINUTE, HOUR)
     messages.post(tx, body.id, texts.words(rng, 30), by=agent, at=at)
@@ -168,15 +201,16 @@ def _live(tx: Tx, company: _Company, rng: random.Random, at: Instant, *, stays_o
         messages.post(tx, body.id, texts.words(rng, 20), by=customer, at=at)
     if rng.random() < 0.3:
         messages.post(tx, body.id, texts.words(rng, 12), is_internal=True, by=agent, at=at + MINUTE)
-    if stays_open:
+    if end is End.NOT_YET:
         if rng.random() < 0.6:
             to = rng.choice((Status.IN_PROGRESS, Status.PENDING))
             tickets.move(tx, body.id, to, by=agent, at=at + 2 * MINUTE)
         return
-    at += rng.randrange(2 * MINUTE, 2 * DAY)
+    at += rng.randrange(2 * MINUTE, 10 * HOUR if end is End.RESOLVED else 2 * DAY)
     tickets.move(tx, body.id, Status.RESOLVED, by=agent, at=at)
-    at += 7 * DAY
-    tickets.move(tx, body.id, Status.CLOSED, comment="Closed by itself after the resolution.", by=None, at=at)
+    if end is End.CLOSED:
+        comment = "Closed by itself after the resolution."
+        tickets.move(tx, body.id, Status.CLOSED, comment=comment, by=None, at=at + 7 * DAY)
 
 
 def _number_from(conn: sqlite3.Connection, ticket: int, message: int) -> None:
