@@ -102,16 +102,9 @@ def _filled(sizes: Sequence[int], cache: Path) -> dict[int, Path]:
             old.unlink()
     missing = [count for count, path in paths.items() if not path.exists()]
     with ProcessPoolExecutor(max_workers=2, mp_context=get_context("spawn")) as pool:
-        for count in pool.map(_fill, [paths[count] for count in missing], missing):
+        for count in pool.map(filling.keep, [paths[count] for count in missing], missing):
             _say(f"filled a desk with {count:,} tickets")
     return paths
-
-
-def _fill(path: Path, count: int) -> int:
-    draft = path.with_suffix(f".{time.time_ns()}")
-    filling.fill(draft, count, time.time_ns() // 1_000_000)
-    draft.rename(path)
-    return count
 
 
 @contextmanager

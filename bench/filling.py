@@ -7,6 +7,7 @@ import hashlib
 import random
 import re
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum, auto
 from operator import itemgetter
@@ -73,6 +74,14 @@ def key() -> str:
     parts += [Path(module.__file__ or "").read_text("utf-8") for module in (texts, tickets, messages)]
     parts.append(Path(__file__).read_text("utf-8"))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+
+
+def keep(path: Path, count: int) -> int:
+    """Fill a desk as of now, and put it in its place when it is whole."""
+    draft = path.with_suffix(f".{time.time_ns()}")
+    fill(draft, count, time.time_ns() // 1_000_000)
+    draft.rename(path)
+    return count
 
 
 def fill(path: Path, count: int, now: Instant) -> None:
