@@ -188,6 +188,9 @@ class Database:
 
     def peek(self, fn: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a short indexed read in place: cheaper than a thread's hop, but the loop stands still for it."""
+        # Who is asked on the way may look as well: it sees the state that is being looked at.
+        if self._here.in_transaction:
+            return fn(self._here, *args, **kwargs)
         self._here.execute("BEGIN")
         try:
             return fn(self._here, *args, **kwargs)

@@ -138,6 +138,16 @@ async def test_a_reader_sees_one_unchanging_state(db: Database) -> None:
     assert await reading == (0, 0)
 
 
+async def test_a_look_within_a_look_sees_the_same_state(db: Database) -> None:
+    await db.write(meta.put, "name", "Acme")
+
+    def look(conn: Connection) -> tuple[str, str]:
+        return meta.get(conn, "name"), db.peek(meta.get, "name")
+
+    assert db.peek(look) == ("Acme", "Acme")
+    assert db.peek(meta.get, "name") == "Acme"
+
+
 async def test_a_reader_cannot_write(db: Database) -> None:
     with pytest.raises(sqlite3.OperationalError):
         await db.read(lambda conn: conn.execute("DELETE FROM meta"))  # type: ignore[arg-type, misc]
