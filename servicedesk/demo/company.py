@@ -17,7 +17,7 @@ class Colleague(NamedTuple):
 
     @property
     def email(self) -> str:
-        return f"{self.name.split()[0].lower()}@northwind-support.example"
+        return f"{self.name.split()[0].lower()}@larkfield.example"
 
 
 class Group(NamedTuple):

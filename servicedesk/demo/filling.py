@@ -19,7 +19,7 @@ from servicedesk.store import tickets as stored
 from servicedesk.store.db import Connection, Database, Tx
 
 WEEKS: Final = 24 * 21 * HOUR
-DESK_NAME: Final = "Northwind Support"
+DESK_NAME: Final = "Larkfield Service"
 _MOVES: Final = {
     "start": Status.IN_PROGRESS,
     "pending": Status.PENDING,

@@ -27,7 +27,7 @@ def content_of(filename: str) -> bytes:
         return _picture(filename, chance)
     if kind == "pdf":
         return pdf(
-            [filename.removesuffix(".pdf").replace("-", " ").capitalize(), "Northwind Support", "Page 1 of 1"]
+            [filename.removesuffix(".pdf").replace("-", " ").capitalize(), "Larkfield Service", "Page 1 of 1"]
         )
     if kind == "csv":
         return _table(chance)
