@@ -9,6 +9,8 @@ class Event(StrEnum):
     NEW_MESSAGE = "new_message"
     TICKET_UPDATED = "ticket_updated"
     FILE_UPLOADED = "file_uploaded"
+    NOTIFICATION = "notification"
+    NOTIFICATIONS_READ = "notifications_read"
 
 
 class Action(StrEnum):

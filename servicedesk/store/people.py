@@ -31,6 +31,17 @@ def get(conn: Connection, user_id: int) -> User:
     return user_of(conn, row)
 
 
+def several(conn: Connection, user_ids: Collection[int]) -> list[User]:
+    """Return those of the people that exist, in the order of their ids."""
+    if not user_ids:
+        return []
+    rows = conn.execute(
+        f"SELECT {_USER} FROM users WHERE id IN ({_marks(user_ids)}) ORDER BY id", tuple(user_ids)
+    ).fetchall()
+    teams = _teams_of(conn, [row["id"] for row in rows])
+    return [_user(row, tuple(teams.get(row["id"], ()))) for row in rows]
+
+
 def by_email(conn: Connection, email: str) -> User | None:
     """Return who has this address, whatever its case."""
     row = conn.execute(f"SELECT {_USER} FROM users WHERE email_key = ?", (fold(email),)).fetchone()

@@ -1,0 +1,132 @@
+"""Telling people what concerns them: their list, and what of it they have read."""
+
+from collections.abc import Iterable
+
+from servicedesk.domain.access import Verb, may
+from servicedesk.domain.events import Event, user_room
+from servicedesk.domain.notifications import KEPT, Kind, NotificationBody, NotificationEvent, ReadEvent, fresh
+from servicedesk.domain.people import User, ref
+from servicedesk.domain.tickets import Ticket
+from servicedesk.domain.times import Instant
+from servicedesk.store import events, notifications, people
+from servicedesk.store.db import Connection, Tx
+
+
+def notify(
+    tx: Tx,
+    user_ids: Iterable[int],
+    kind: Kind,
+    ticket: Ticket,
+    *,
+    by: User | None,
+    at: Instant,
+    text: str = "",
+    message_id: int | None = None,
+) -> None:
+    """Tell these people, but for who did it and who may not know; ``by`` is None when the desk itself did.
+
+    An unread notification of the same kind about the same ticket goes into the new one, which counts it in
+    ``times``; the same news twice at one moment is told once.
+    """
+    wanted = set(user_ids)
+    if by is not None:
+        wanted.discard(by.id)
+    for person in people.several(tx, sorted(wanted)):
+        if may(person, Verb.SEE_INTERNAL if kind.is_internal else Verb.SEE, ticket):
+            _tell(tx, person.id, kind, ticket, by=by, at=at, text=text, message_id=message_id)
+
+
+def concerned(conn: Connection, ticket: Ticket) -> set[int]:
+    """Return which of the staff a ticket concerns: its agent and who watches it."""
+    watching = set(notifications.watcher_ids(conn, ticket.id))
+    return watching if ticket.assignee_id is None else watching | {ticket.assignee_id}
+
+
+def set_read(tx: Tx, notification_id: int, is_read: bool, *, by: User, at: Instant) -> NotificationBody:
+    """Mark one of the person's own as read or unread. Raises NotFound for anybody else's."""
+    before = notifications.get(tx, by.id, notification_id)
+    if before.is_read is is_read:
+        return before
+    notifications.set_read(tx, notification_id, is_read)
+    _tell_read(tx, by.id, at, ids=(notification_id,), is_read=is_read)
+    return notifications.get(tx, by.id, notification_id)
+
+
+def read_up_to(tx: Tx, notification_id: int, *, by: User, at: Instant) -> int:
+    """Mark everything up to this one as read; return how much is unread then."""
+    if notifications.read_up_to(tx, by.id, notification_id):
+        _tell_read(tx, by.id, at, up_to=notification_id)
+    return notifications.unread(tx, by.id)
+
+
+def read_ticket(tx: Tx, ticket_id: int, *, by: User, at: Instant) -> None:
+    """Mark as read what the person was told of a ticket that they have seen now."""
+    if ids := notifications.read_ticket(tx, by.id, ticket_id):
+        _tell_read(tx, by.id, at, ids=ids)
+
+
+def forget_old(tx: Tx, at: Instant) -> int:
+    """Forget some of what was read long ago; return how many that were."""
+    return notifications.prune(tx, at - KEPT)
+
+
+def next_forgetting_at(conn: Connection) -> Instant | None:
+    """Return when the oldest read notification is to be forgotten."""
+    oldest = notifications.oldest_read_at(conn)
+    return None if oldest is None else oldest + KEPT + 1
+
+
+def _tell(
+    tx: Tx,
+    user_id: int,
+    kind: Kind,
+    ticket: Ticket,
+    *,
+    by: User | None,
+    at: Instant,
+    text: str,
+    message_id: int | None,
+) -> None:
+    earlier = notifications.latest_unread(tx, user_id, ticket.id, kind)
+    actor_id = by.id if by else None
+    if earlier is not None:
+        if earlier[2:] == (actor_id, message_id, text, at):
+            return
+        notifications.delete(tx, earlier.id)
+    times = earlier.times + 1 if earlier else 1
+    number = notifications.insert(
+        tx,
+        user_id,
+        kind,
+        ticket.id,
+        actor_id=actor_id,
+        message_id=message_id,
+        text=text,
+        times=times,
+        at=at,
+    )
+    body = fresh(
+        number,
+        kind,
+        ticket,
+        actor=ref(by) if by else None,
+        message_id=message_id,
+        text=text,
+        times=times,
+        at=at,
+    )
+    event = NotificationEvent(body, notifications.unread(tx, user_id), earlier.id if earlier else None)
+    events.append(tx, user_room(user_id), Event.NOTIFICATION, event, at)
+
+
+def _tell_read(
+    tx: Tx,
+    user_id: int,
+    at: Instant,
+    *,
+    ids: tuple[int, ...] = (),
+    up_to: int | None = None,
+    is_read: bool = True,
+) -> None:
+    event = ReadEvent(ids=ids, up_to=up_to, is_read=is_read, unread=notifications.unread(tx, user_id))
+    events.append(tx, user_room(user_id), Event.NOTIFICATIONS_READ, event, at)

@@ -1,0 +1,193 @@
+"""What each person is told of, and who watches which ticket, as rows."""
+
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
+
+from servicedesk.domain.errors import NotFound
+from servicedesk.domain.notifications import Kind, NotificationBody, TicketRef
+from servicedesk.domain.people import PersonRef
+from servicedesk.domain.tickets import reference
+from servicedesk.domain.times import Instant, iso
+from servicedesk.store.db import Connection, Tx
+
+PRUNED_AT_ONCE: Final = 2_000
+
+_SELECT: Final = (
+    "SELECT n.id, n.kind, n.ticket_id, t.title, n.actor_id, a.name AS actor_name, n.message_id, n.text, n.times,"
+    " n.is_read, n.created_at FROM notifications n JOIN tickets t ON t.id = n.ticket_id"
+    " LEFT JOIN users a ON a.id = n.actor_id"
+)
+
+
+class Unread(NamedTuple):
+    """An unread notification that one of its kind may go into."""
+
+    id: int
+    times: int
+    actor_id: int | None
+    message_id: int | None
+    text: str
+    created_at: Instant
+
+
+# Notifications --------------------------------------------------
+
+
+def get(conn: Connection, user_id: int, notification_id: int) -> NotificationBody:
+    """Return the person's notification, or raise NotFound."""
+    row = conn.execute(f"{_SELECT} WHERE n.id = ? AND n.user_id = ?", (notification_id, user_id)).fetchone()
+    if row is None:
+        raise NotFound(f"There is no notification {notification_id}.")
+    return _notification(row)
+
+
+def page(
+    conn: Connection, user_id: int, *, before: int | None = None, limit: int, unread: bool = False
+) -> list[NotificationBody]:
+    """Return the person's notifications before one, or the latest, newest first."""
+    only = " AND n.is_read = 0" if unread else ""
+    found = conn.execute(
+        f"{_SELECT} WHERE n.user_id = ? AND n.id < ?{only} ORDER BY n.id DESC LIMIT ?",
+        (user_id, before if before is not None else 2**62, limit),
+    )
+    return [_notification(row) for row in found.fetchall()]
+
+
+def count(conn: Connection, user_id: int) -> int:
+    return int(conn.execute("SELECT count(*) FROM notifications WHERE user_id = ?", (user_id,)).fetchone()[0])
+
+
+def unread(conn: Connection, user_id: int) -> int:
+    """Return how many are unread: kept, not counted."""
+    row = conn.execute("SELECT unread_notifications FROM users WHERE id = ?", (user_id,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def latest_unread(conn: Connection, user_id: int, ticket_id: int, kind: Kind) -> Unread | None:
+    row = conn.execute(
+        "SELECT id, times, actor_id, message_id, text, created_at FROM notifications"
+        " WHERE user_id = ? AND ticket_id = ? AND kind = ? AND is_read = 0 ORDER BY id DESC LIMIT 1",
+        (user_id, ticket_id, kind),
+    ).fetchone()
+    return Unread(*row) if row else None
+
+
+def insert(
+    tx: Tx,
+    user_id: int,
+    kind: Kind,
+    ticket_id: int,
+    *,
+    actor_id: int | None,
+    message_id: int | None,
+    text: str,
+    times: int,
+    at: Instant,
+) -> int:
+    cursor = tx.execute(
+        "INSERT INTO notifications (user_id, ticket_id, kind, actor_id, message_id, text, times, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (user_id, ticket_id, kind, actor_id, message_id, text, times, at),
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def delete(tx: Tx, notification_id: int) -> None:
+    tx.execute("DELETE FROM notifications WHERE id = ?", (notification_id,))
+
+
+def set_read(tx: Tx, notification_id: int, is_read: bool) -> None:
+    tx.execute("UPDATE notifications SET is_read = ? WHERE id = ?", (int(is_read), notification_id))
+
+
+def read_ticket(tx: Tx, user_id: int, ticket_id: int) -> tuple[int, ...]:
+    """Mark what is unread about the ticket as read; return what that was."""
+    found = tx.execute(
+        "UPDATE notifications SET is_read = 1 WHERE user_id = ? AND ticket_id = ? AND is_read = 0 RETURNING id",
+        (user_id, ticket_id),
+    )
+    return tuple(sorted([number for (number,) in found.fetchall()]))
+
+
+def read_up_to(tx: Tx, user_id: int, notification_id: int) -> int:
+    """Mark the person's notifications up to this one as read; return how many were unread."""
+    cursor = tx.execute(
+        "UPDATE notifications SET is_read = 1 WHERE user_id = ? AND is_read = 0 AND id <= ?",
+        (user_id, notification_id),
+    )
+    return cursor.rowcount
+
+
+def prune(tx: Tx, before: Instant) -> int:
+    """Forget some of what was read and is older; return how many that were."""
+    cursor = tx.execute(
+        "DELETE FROM notifications WHERE id IN"
+        " (SELECT id FROM notifications WHERE is_read = 1 AND created_at < ? ORDER BY created_at LIMIT ?)",
+        (before, PRUNED_AT_ONCE),
+    )
+    return cursor.rowcount
+
+
+def oldest_read_at(conn: Connection) -> Instant | None:
+    row = conn.execute(
+        "SELECT created_at FROM notifications WHERE is_read = 1 ORDER BY created_at LIMIT 1"
+    ).fetchone()
+    return row[0] if row else None
+
+
+# Watchers --------------------------------------------------
+
+
+def watchers(conn: Connection, ticket_id: int) -> list[PersonRef]:
+    """Return who watches the ticket, in the order of their ids."""
+    found = conn.execute(
+        "SELECT u.id, u.name FROM ticket_watchers w JOIN users u ON u.id = w.user_id"
+        " WHERE w.ticket_id = ? AND w.watches = 1 ORDER BY u.id",
+        (ticket_id,),
+    )
+    return [PersonRef(*row) for row in found.fetchall()]
+
+
+def watcher_ids(conn: Connection, ticket_id: int) -> list[int]:
+    found = conn.execute(
+        "SELECT user_id FROM ticket_watchers WHERE ticket_id = ? AND watches = 1 ORDER BY user_id",
+        (ticket_id,),
+    )
+    return [user_id for (user_id,) in found.fetchall()]
+
+
+def set_watching(tx: Tx, ticket_id: int, user_id: int, watches: bool) -> None:
+    tx.execute(
+        "INSERT INTO ticket_watchers (ticket_id, user_id, watches) VALUES (?, ?, ?)"
+        " ON CONFLICT (ticket_id, user_id) DO UPDATE SET watches = excluded.watches",
+        (ticket_id, user_id, int(watches)),
+    )
+
+
+def start_watching(tx: Tx, ticket_id: int, user_ids: Iterable[int]) -> bool:
+    """Make these people watchers unless they stopped once; return whether any is new."""
+    added = 0
+    for user_id in user_ids:
+        added += tx.execute(
+            "INSERT INTO ticket_watchers (ticket_id, user_id) VALUES (?, ?) ON CONFLICT DO NOTHING",
+            (ticket_id, user_id),
+        ).rowcount
+    return added > 0
+
+
+# Rows --------------------------------------------------
+
+
+def _notification(row: Any) -> NotificationBody:
+    actor = PersonRef(row["actor_id"], row["actor_name"]) if row["actor_id"] is not None else None
+    return NotificationBody(
+        id=row["id"],
+        kind=Kind(row["kind"]),
+        ticket=TicketRef(row["ticket_id"], reference(row["ticket_id"]), row["title"]),
+        actor=actor,
+        message_id=row["message_id"],
+        text=row["text"],
+        times=row["times"],
+        is_read=bool(row["is_read"]),
+        created_at=iso(row["created_at"]),
+    )
