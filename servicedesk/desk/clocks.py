@@ -5,7 +5,7 @@ from typing import Any, Final
 from servicedesk.desk import telling
 from servicedesk.domain import sla, views
 from servicedesk.domain.events import Action
-from servicedesk.domain.sla import STANDARD, Clocks, Entry
+from servicedesk.domain.sla import STANDARD, Clock, Clocks, Entry
 from servicedesk.domain.tickets import FromTo, Priority, Status, Ticket
 from servicedesk.domain.times import Instant
 from servicedesk.store import history, tickets
@@ -56,12 +56,12 @@ def _columns(clocks: Clocks, at: Instant) -> dict[str, Any]:
     return {
         "sla_policy": STANDARD.name,
         "sla_phase": clocks.phase,
-        "first_response_due_at": clocks.first_response.due_at,
-        "resolution_due_at": clocks.resolution.due_at,
+        "first_response_due_at": _due(clocks.first_response),
+        "resolution_due_at": _due(clocks.resolution),
         "due_at": clocks.due_at,
         "risk_at": clocks.risk_at,
         "breach_at": clocks.breach_at,
-        "sla_told": sla.state(clocks.phase, clocks.risk_at, clocks.breach_at, at),
+        "sla_told": sla.state(clocks.phase, clocks.due_at, clocks.risk_at, clocks.breach_at, at),
         "sla_wakes_at": _wakes_at(clocks.risk_at, clocks.breach_at, at),
     }
 
@@ -70,3 +70,7 @@ def _wakes_at(risk_at: Instant | None, breach_at: Instant | None, at: Instant) -
     """Return when the state changes next by itself: a moment after a due time has passed it is broken."""
     moments = (risk_at, None if breach_at is None else breach_at + 1)
     return min((moment for moment in moments if moment is not None and moment > at), default=None)
+
+
+def _due(clock: Clock | None) -> Instant | None:
+    return None if clock is None else clock.due_at

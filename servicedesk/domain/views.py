@@ -211,8 +211,9 @@ def summary(body: TicketBody) -> TicketBody:
 
 def sla_state(shown: Ticket, at: Instant) -> str:
     clocks = shown.sla
+    has_policy = clocks.policy is not None
     return str(
-        sla.state(clocks.phase, clocks.risk_at, clocks.breach_at, at, has_policy=clocks.policy is not None)
+        sla.state(clocks.phase, clocks.due_at, clocks.risk_at, clocks.breach_at, at, has_policy=has_policy)
     )
 
 

@@ -341,7 +341,7 @@ def _within(column: str, span: Span | None) -> Part | None:
 _UNBROKEN: Final = "t.sla_policy IS NOT NULL AND (t.breach_at IS NULL OR t.breach_at >= :now)"
 _STATES: Final = {
     State.BREACHED: "t.breach_at < :now",
-    State.MET: f"t.sla_phase = 'done' AND {_UNBROKEN}",
+    State.MET: f"(t.sla_phase = 'done' OR t.due_at IS NULL) AND {_UNBROKEN}",
     State.PAUSED: f"t.sla_phase = 'paused' AND {_UNBROKEN}",
     State.AT_RISK: f"t.sla_phase = 'running' AND t.due_at >= :now AND t.risk_at <= :now AND {_UNBROKEN}",
     State.OK: f"t.sla_phase = 'running' AND t.due_at >= :now AND t.risk_at > :now AND {_UNBROKEN}",

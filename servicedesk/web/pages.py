@@ -12,7 +12,7 @@ from servicedesk.desk import messages as conversation
 from servicedesk.desk import tickets as desk
 from servicedesk.domain import views, workflow
 from servicedesk.domain.people import User
-from servicedesk.domain.sla import STANDARD
+from servicedesk.domain.sla import STANDARD, Promise
 from servicedesk.domain.tickets import Status, Ticket
 from servicedesk.domain.times import Instant
 from servicedesk.store import drafts, history, messages, people, reading, tickets
@@ -208,10 +208,12 @@ def _explained(conn: Connection, found: Ticket, now: Instant) -> str:
             continue
         if since is not None:
             paused, since = paused + entry.at - since, None
-        if entry.status in STANDARD.pauses:
+        if STANDARD.stands(Promise.RESOLUTION, entry.status) and entry.status.is_unresolved:
             since = entry.at
     if since is not None:
         paused += now - since
+    assert targets.first_response is not None
+    assert targets.resolution is not None
     said = (
         f"{found.sla.policy}: for {found.priority} priority the first answer within"
         f" {wording.span(targets.first_response)}, the resolution within {wording.span(targets.resolution)}."

@@ -64,8 +64,9 @@ def everything(conn: Tx) -> list[Ticket]:
 def meets(ticket: Ticket, wanted: Filter) -> bool:
     """Read the filter the plain way."""
     clocks = ticket.sla
+    has_policy = clocks.policy is not None
     state = sla.state(
-        clocks.phase, clocks.risk_at, clocks.breach_at, NOW, has_policy=clocks.policy is not None
+        clocks.phase, clocks.due_at, clocks.risk_at, clocks.breach_at, NOW, has_policy=has_policy
     )
     return (
         (wanted.requester is None or ticket.requester.id == wanted.requester)
