@@ -1,10 +1,12 @@
 """What the server and its workers say to each other."""
 
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 import msgspec
 
 from servicedesk.domain.files import Content
+
+J = TypeVar("J")
 
 
 class Job(msgspec.Struct, frozen=True, tag=True):
@@ -77,10 +79,10 @@ AnyJob = Inspect | Draw | ReadPdf | ListEntries
 Report = Inspected | Drawn | PdfRead | Listed | Failed
 
 
-class Order(msgspec.Struct, frozen=True):
+class Order(msgspec.Struct, Generic[J], frozen=True):
     """A job and the seconds that it may take."""
 
-    job: AnyJob
+    job: J
     seconds: float
 
 

@@ -8,31 +8,24 @@ import contextlib
 import gzip
 import io
 import os
-import resource
-import signal
-import sys
 import tarfile
 import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING, BinaryIO, Final, Protocol, cast
-
-import msgspec
+from typing import IO, TYPE_CHECKING, Final, Protocol, cast
 
 from servicedesk.domain.files import Content, is_hidden
+from servicedesk.media import errands
 from servicedesk.media.jobs import (
-    LENGTH,
     AnyJob,
     Draw,
     Drawn,
     Entry,
-    Failed,
     Inspect,
     Inspected,
     Listed,
     ListEntries,
-    Order,
     PdfRead,
     ReadPdf,
     Report,
@@ -41,8 +34,6 @@ from servicedesk.media.jobs import (
 if TYPE_CHECKING:
     from PIL import Image
 
-MEMORY_MAX: Final = 1 << 30
-"""Bytes of address space: a picture of 40 megapixels takes a fifth of it."""
 THUMBNAIL_SIDE: Final = 320
 PICTURE_SIDE: Final = 1600
 ENTRIES_MAX: Final = 1000
@@ -64,32 +55,16 @@ _TURNED: Final = frozenset({5, 6, 7, 8})
 _ORIENTATION: Final = 0x0112
 
 
-def serve(orders: BinaryIO, reports: BinaryIO) -> None:
-    """Do job after job until the other side is gone."""
-    decode, encode = msgspec.msgpack.Decoder(Order).decode, msgspec.msgpack.encode
-    while length := orders.read(LENGTH):
-        order = decode(orders.read(int.from_bytes(length, "big")))
-        # The kernel ends a job that takes too long, also one that hangs in C, also when the server is gone.
-        signal.setitimer(signal.ITIMER_REAL, order.seconds)
-        answer = encode(perform(order.job))
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        reports.write(len(answer).to_bytes(LENGTH, "big") + answer)
-        reports.flush()
-
-
 def perform(job: AnyJob) -> Report:
-    try:
-        match job:
-            case Inspect():
-                return inspect(job)
-            case Draw():
-                return draw(job)
-            case ReadPdf():
-                return read_pdf(job)
-            case ListEntries():
-                return list_entries(job)
-    except Exception as error:  # decoders raise whatever they like
-        return Failed(f"{type(error).__name__}: {error}"[:200])
+    match job:
+        case Inspect():
+            return inspect(job)
+        case Draw():
+            return draw(job)
+        case ReadPdf():
+            return read_pdf(job)
+        case ListEntries():
+            return list_entries(job)
 
 
 def inspect(job: Inspect) -> Inspected:
@@ -251,36 +226,5 @@ def _shown(name: str) -> str:
     return "".join("\ufffd" if is_hidden(char) else char for char in name[:NAME_MAX])
 
 
-def _confine() -> None:
-    """Give up what a decoder does not need: memory without end, writing, niceness, and life after the server."""
-    for limit, most in (
-        (resource.RLIMIT_AS, MEMORY_MAX),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NOFILE, 64),
-    ):
-        with contextlib.suppress(ValueError, OSError):  # not every system knows every limit
-            resource.setrlimit(limit, (most, most))
-    os.nice(5)
-    if sys.platform == "linux":
-        import ctypes
-
-        kill_me_with_my_parent, no_new_privileges = 1, 38
-        libc = ctypes.CDLL(None, use_errno=True)
-        libc.prctl(kill_me_with_my_parent, signal.SIGKILL, 0, 0, 0)
-        libc.prctl(no_new_privileges, 1, 0, 0, 0)
-
-
-def main() -> None:
-    _confine()
-    reports = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints must not get between the reports
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C at the terminal is the server's to deal with
-    try:
-        serve(sys.stdin.buffer, reports)
-    except BrokenPipeError:
-        os._exit(0)
-
-
 if __name__ == "__main__":
-    main()
+    errands.main(AnyJob, perform)

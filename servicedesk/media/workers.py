@@ -1,22 +1,24 @@
-"""Processes that look into files for us: started when first needed, ended when idle, replaced when they die."""
+"""Processes that do for us what may take long or be fatal: started when first needed, ended when idle, replaced when
+they die. Without further word they look into files; ``errands.py`` tells how another program is made.
+"""
 
 import asyncio
 import contextlib
 import logging
 import os
 import sys
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
-from servicedesk.media.jobs import LENGTH, AnyJob, Failed, Order, Report
+from servicedesk.media.jobs import LENGTH, Failed, Order, Report
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T", bound=Report)
+T = TypeVar("T", bound=msgspec.Struct)
 
 RENDER: Final = "servicedesk.media.render"
-"""The program of a worker. The server never imports it, nor the decoders that it needs."""
+"""The program that looks into files. The server never imports it, nor the decoders that it needs."""
 MOST: Final = 2
 PATIENCE: Final = 10.0
 """Seconds that a job may take."""
@@ -26,11 +28,11 @@ IDLE: Final = 30.0
 """Seconds after which a worker without a job is ended, since it holds some 40 MB."""
 _REPORT_MAX: Final = 64 << 20
 _encode: Final = msgspec.msgpack.Encoder().encode
-_decoder: Final[msgspec.msgpack.Decoder[Report]] = msgspec.msgpack.Decoder(Report)
+_REPORTS: Final[msgspec.msgpack.Decoder[Report]] = msgspec.msgpack.Decoder(Report)
 
 
 class CannotRender(Exception):
-    """The file broke its worker, took too long, or is not what it seemed."""
+    """The job broke its worker, took too long, or its file is not what it seemed."""
 
 
 class _Died(Exception):
@@ -40,12 +42,13 @@ class _Died(Exception):
 class _Worker:
     """One process and its two pipes; it has one job at a time."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, reports: msgspec.msgpack.Decoder[Any]) -> None:
         self._process = process
+        self._reports = reports
         self.leave: asyncio.TimerHandle | None = None
 
     @classmethod
-    async def start(cls) -> "_Worker":
+    async def start(cls, program: str, reports: msgspec.msgpack.Decoder[Any]) -> "_Worker":
         # Nothing of our own environment, which may hold secrets, goes along to a process that reads hostile files.
         environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "LC_ALL": "C.UTF-8"}
         return cls(
@@ -53,20 +56,21 @@ class _Worker:
                 sys.executable,
                 "-P",
                 "-m",
-                RENDER,
+                program,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,
                 env=environment,
                 start_new_session=True,
-            )
+            ),
+            reports,
         )
 
     @property
     def is_alive(self) -> bool:
         return self._process.returncode is None
 
-    async def do(self, job: AnyJob, seconds: float) -> Report:
+    async def do(self, job: msgspec.Struct, seconds: float) -> Any:
         """Have the job done. Raises _Died."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -77,7 +81,7 @@ class _Worker:
             length = int.from_bytes(await self._process.stdout.readexactly(LENGTH), "big")
             if length > _REPORT_MAX:
                 raise _Died
-            return _decoder.decode(await self._process.stdout.readexactly(length))
+            return self._reports.decode(await self._process.stdout.readexactly(length))
         except (OSError, asyncio.IncompleteReadError, msgspec.MsgspecError) as error:
             raise _Died from error
 
@@ -95,15 +99,24 @@ class _Worker:
 class Workers:
     """A few workers and the queue before them."""
 
-    def __init__(self, most: int = MOST, idle: float = IDLE) -> None:
+    def __init__(
+        self,
+        most: int = MOST,
+        idle: float = IDLE,
+        *,
+        program: str = RENDER,
+        reports: msgspec.msgpack.Decoder[Any] = _REPORTS,
+    ) -> None:
         self._slots = asyncio.Semaphore(most)
+        self._program = program
+        self._reports = reports
         self._idle_time = idle
         self._waiting: list[_Worker] = []
         self._all: set[_Worker] = set()
         self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
 
-    async def ask(self, job: AnyJob, wanted: type[T], *, patience: float = PATIENCE) -> T:
+    async def ask(self, job: msgspec.Struct, wanted: type[T], *, patience: float = PATIENCE) -> T:
         """Have a job done and return its report. Raises CannotRender."""
         async with self._slots:
             report = await self._done(job, patience)
@@ -111,8 +124,8 @@ class Workers:
             return report
         raise CannotRender(report.why if isinstance(report, Failed) else "the worker did something else")
 
-    async def _done(self, job: AnyJob, patience: float) -> Report:
-        """Do the job; a worker that was killed from elsewhere is no fault of the file, so it has a second try."""
+    async def _done(self, job: msgspec.Struct, patience: float) -> Any:
+        """Do the job; a worker that was killed from elsewhere is no fault of the job, so it has a second try."""
         deadline = asyncio.get_running_loop().time() + patience
         for _ in range(2):
             left = deadline - asyncio.get_running_loop().time()
@@ -120,10 +133,10 @@ class Workers:
                 break
             with contextlib.suppress(_Died):
                 return await self._try(job, left)
-        log.warning("a file was too much for its worker: %s", job)
+        log.warning("a job was too much for its worker: %.300s", job)
         raise CannotRender("the worker died of it")
 
-    async def _try(self, job: AnyJob, seconds: float) -> Report:
+    async def _try(self, job: msgspec.Struct, seconds: float) -> Any:
         worker = await self._take()
         try:
             async with asyncio.timeout(seconds + GRACE):
@@ -147,7 +160,7 @@ class Workers:
             if worker.is_alive:
                 return worker
             await self._end(worker)
-        worker = await _Worker.start()
+        worker = await _Worker.start(self._program, self._reports)
         self._all.add(worker)
         return worker
 

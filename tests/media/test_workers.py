@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from servicedesk.domain.files import Content
-from servicedesk.media import render
+from servicedesk.media import errands, render
 from servicedesk.media.jobs import Draw, Drawn, Inspect, Inspected, Listed, ListEntries, PdfRead, ReadPdf
 from servicedesk.media.workers import CannotRender, Workers
 from tests import files_made_up as made_up
@@ -387,7 +387,7 @@ async def test_a_worker_knows_none_of_our_secrets(
 
     assert b"told-to-nobody" not in Path(f"/proc/{pid}/environ").read_bytes()
     limits = Path(f"/proc/{pid}/limits").read_text()
-    assert f"Max address space         {render.MEMORY_MAX}" in limits
+    assert f"Max address space         {errands.MEMORY_MAX}" in limits
 
 
 @pytest.mark.parametrize("at_work", [False, True])
