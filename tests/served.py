@@ -181,7 +181,9 @@ class Desk:
     async def customer(self, **fields: Any) -> Client:
         return await self.person(Role.CUSTOMER, **fields)
 
-    async def team(self, name: str = "Support", *members: Client, lead: Client | None = None, **fields: Any) -> int:
+    async def team(
+        self, name: str = "Support", *members: Client, lead: Client | None = None, **fields: Any
+    ) -> int:
         """Return the id of a new team."""
 
         def add(tx: Tx) -> int:

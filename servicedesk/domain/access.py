@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from servicedesk.domain.calendars import StoredCalendar
 from servicedesk.domain.errors import Forbidden, NotFound
 from servicedesk.domain.people import ADMINS, EVERYBODY, STAFF, SUPERVISORS, Role, Team, User
 from servicedesk.domain.tickets import Message, Ticket
@@ -34,6 +35,8 @@ class Verb(StrEnum):
     EDIT_PERSON = "edit_person"
     SEE_TEAMS = "see_teams"
     EDIT_TEAMS = "edit_teams"
+    SEE_SLA = "see_sla"
+    EDIT_SLA = "edit_sla"
     SEE_METRICS = "see_metrics"
     ADMINISTER = "administer"
 
@@ -61,6 +64,8 @@ ROLES: Final[dict[Verb, frozenset[Role]]] = {
     Verb.EDIT_PERSON: STAFF,
     Verb.SEE_TEAMS: STAFF,
     Verb.EDIT_TEAMS: SUPERVISORS,
+    Verb.SEE_SLA: STAFF,
+    Verb.EDIT_SLA: SUPERVISORS,
     Verb.SEE_METRICS: ADMINS,
     Verb.ADMINISTER: ADMINS,
 }
@@ -100,7 +105,7 @@ def _sees(actor: User, thing: object) -> bool:
             return actor.is_staff or not thing.is_internal
         case User():
             return actor.is_staff or thing.id == actor.id
-        case Team():
+        case Team() | StoredCalendar():
             return actor.is_staff
     raise TypeError(f"access knows no {type(thing).__name__}")
 
@@ -109,7 +114,8 @@ def _missing(thing: object) -> NotFound:
     """Return the very refusal that the store has for what does not exist: the words must not give it away."""
     if isinstance(thing, Owned):
         return NotFound("There is no such file.")
-    return NotFound(f"There is no {type(thing).__name__.lower()} {getattr(thing, 'id', '')}.")
+    noun = getattr(thing, "noun", type(thing).__name__.lower())
+    return NotFound(f"There is no {noun} {getattr(thing, 'id', '')}.")
 
 
 def _owns_enough(actor: User, verb: Verb, thing: object) -> bool:

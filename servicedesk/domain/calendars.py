@@ -9,13 +9,14 @@ A calendar's hours are wall times of its zone. Where clocks are turned,
 Stretches are half-open: at the second at which the desk closes it is closed.
 """
 
+import re
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, lru_cache
 from itertools import accumulate
-from typing import Final
+from typing import ClassVar, Final
 from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
@@ -152,21 +153,67 @@ class Calendar(msgspec.Struct, frozen=True, dict=True, cache_hash=True):
 ALWAYS: Final = Calendar("Around the clock", "UTC", (AROUND_THE_CLOCK,) * 7)
 
 
+class StoredCalendar(msgspec.Struct, frozen=True):
+    """A calendar as it is kept, with the version that a change must know."""
+
+    noun: ClassVar = "calendar"
+
+    id: int
+    version: int
+    calendar: Calendar
+
+
 def problems(calendar: Calendar, at: Instant) -> list[FieldError]:
     """Return everything that is wrong with the calendar, as pointers into it as it is on the wire."""
     found = [
-        *_name_problems(calendar.name, "/name"),
-        *_zone_problems(calendar.zone),
-        *(e for day, hours in zip(WEEKDAYS, calendar.week, strict=True) for e in _hours_problems(hours, day)),
-        *_holiday_problems(calendar.holidays),
+        *_name_errors(calendar.name, "/name"),
+        *zone_errors(calendar.zone, "/zone"),
+        *(
+            error
+            for day, hours in zip(WEEKDAYS, calendar.week, strict=True)
+            for error in hours_errors(hours, f"/week/{day}")
+        ),
+        *holidays_errors(calendar.holidays, "/holidays"),
     ]
     if not found and not any(True for _ in calendar.open_between(at, at + LOOK_AHEAD)):
         found.append(FieldError("/week", "never_open", "leaves no open time in the next 366 days"))
     return found
 
 
-def is_zone(name: str) -> bool:
-    return name in zones()
+def zone_errors(zone: str, pointer: str) -> Iterator[FieldError]:
+    if zone not in zones():
+        yield FieldError(pointer, "unknown_zone", "is no time zone such as Europe/Berlin")
+
+
+def hours_errors(hours: Hours, pointer: str) -> Iterator[FieldError]:
+    """Yield what is wrong with the hours of a day."""
+    if len(hours) > INTERVALS_MAX:
+        yield FieldError(pointer, "too_many", f"has more than {INTERVALS_MAX} intervals")
+    reached = 0
+    for start, end, index in sorted((start, end, index) for index, (start, end) in enumerate(hours)):
+        if not 0 <= start <= WHOLE_DAY or not 0 <= end <= WHOLE_DAY:
+            yield FieldError(f"{pointer}/{index}", "out_of_bounds", "is not within the day")
+        elif start >= end:
+            yield FieldError(f"{pointer}/{index}", "empty", "ends before it begins, or is empty")
+        elif start < reached:
+            yield FieldError(f"{pointer}/{index}", "overlap", "overlaps another interval of the day")
+        reached = max(reached, end)
+
+
+def holidays_errors(holidays: Sequence[Holiday], pointer: str) -> Iterator[FieldError]:
+    if len(holidays) > HOLIDAYS_MAX:
+        yield FieldError(pointer, "too_many", f"has more than {HOLIDAYS_MAX} days")
+        return
+    seen = set[str]()
+    for index, holiday in enumerate(holidays):
+        here = f"{pointer}/{index}"
+        yield from _name_errors(holiday.name, f"{here}/name")
+        yield from hours_errors(holiday.open, f"{here}/open")
+        if not is_date(holiday.date):
+            yield FieldError(f"{here}/date", "invalid", "is no date such as 2026-12-25 or 12-25")
+        elif holiday.date in seen:
+            yield FieldError(f"{here}/date", "duplicate", "is there twice")
+        seen.add(holiday.date)
 
 
 @lru_cache(maxsize=1)
@@ -185,49 +232,41 @@ def is_date(text: str) -> bool:
         return False
 
 
-def _name_problems(name: str, pointer: str) -> Iterator[FieldError]:
+def time_of(text: str) -> int | None:
+    """Return the second of the day that ``09:00`` or ``09:00:30`` is, up to ``24:00``; None for anything else."""
+    match = _TIME.fullmatch(text)
+    if match is None:
+        return None
+    second = int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3] or 0)
+    return second if second <= WHOLE_DAY else None
+
+
+def time_text(second: int) -> str:
+    """Return for example ``09:00``, with seconds only where there are some."""
+    minutes, rest = divmod(second, 60)
+    text = f"{minutes // 60:02}:{minutes % 60:02}"
+    return f"{text}:{rest:02}" if rest else text
+
+
+def merged(calendar: Calendar, more: Iterable[Holiday]) -> Calendar:
+    """Return the calendar with these dated holidays; days that it knows already stay as they are."""
+    known = {holiday.date for holiday in calendar.holidays}
+    new = [h for h in more if h.date not in known and h.date[5:] not in known]
+    return msgspec.structs.replace(calendar, holidays=in_order([*calendar.holidays, *new]))
+
+
+def in_order(holidays: Iterable[Holiday]) -> tuple[Holiday, ...]:
+    """Return the yearly ones first, each by their dates."""
+    return tuple(sorted(holidays, key=lambda holiday: (not holiday.is_yearly, holiday.date)))
+
+
+def _name_errors(name: str, pointer: str) -> Iterator[FieldError]:
     if not name.strip():
         yield FieldError(pointer, "too_short", "must not be blank")
     elif len(name) > NAME_MAX:
         yield FieldError(pointer, "too_long", f"must have at most {NAME_MAX} characters")
     elif has_control_character(name):
         yield FieldError(pointer, "control_character", "must not contain line breaks or control characters")
-
-
-def _zone_problems(zone: str) -> Iterator[FieldError]:
-    if not is_zone(zone):
-        yield FieldError("/zone", "unknown_zone", "is no time zone such as Europe/Berlin")
-
-
-def _hours_problems(hours: Hours, day: str, under: str = "/week") -> Iterator[FieldError]:
-    pointer = f"{under}/{day}"
-    if len(hours) > INTERVALS_MAX:
-        yield FieldError(pointer, "too_many", f"has more than {INTERVALS_MAX} intervals")
-    reached = 0
-    for start, end, index in sorted((start, end, index) for index, (start, end) in enumerate(hours)):
-        if not 0 <= start <= WHOLE_DAY or not 0 <= end <= WHOLE_DAY:
-            yield FieldError(f"{pointer}/{index}", "out_of_bounds", "is not within the day")
-        elif start >= end:
-            yield FieldError(f"{pointer}/{index}", "empty", "ends before it begins, or is empty")
-        elif start < reached:
-            yield FieldError(f"{pointer}/{index}", "overlap", "overlaps another interval of the day")
-        reached = max(reached, end)
-
-
-def _holiday_problems(holidays: tuple[Holiday, ...]) -> Iterator[FieldError]:
-    if len(holidays) > HOLIDAYS_MAX:
-        yield FieldError("/holidays", "too_many", f"has more than {HOLIDAYS_MAX} days")
-        return
-    seen = set[str]()
-    for index, holiday in enumerate(holidays):
-        pointer = f"/holidays/{index}"
-        yield from _name_problems(holiday.name, f"{pointer}/name")
-        yield from _hours_problems(holiday.open, "open", pointer)
-        if not is_date(holiday.date):
-            yield FieldError(f"{pointer}/date", "invalid", "is no date such as 2026-12-25 or 12-25")
-        elif holiday.date in seen:
-            yield FieldError(f"{pointer}/date", "duplicate", "is there twice")
-        seen.add(holiday.date)
 
 
 # How it is worked out --------------------------------------------------
@@ -240,6 +279,7 @@ _HORIZON_PARTS: Final = 100
 HORIZON: Final = _HORIZON_PARTS * _PART
 """How far ahead an opening is looked for, and a due instant: about a hundred years."""
 _SOME_LEAP_YEAR: Final = 2000
+_TIME: Final = re.compile(r"([0-9]{2}):([0-5][0-9])(?::([0-5][0-9]))?")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 _FIRST_DAY: Final = date(1, 1, 3).toordinal()

@@ -142,13 +142,13 @@ class TooSlow(Refused):
 
 
 class Stale(Refused):
-    """Somebody changed the ticket since the caller read it. ``current`` is how it stands."""
+    """Somebody changed the thing since the caller read it. ``current`` is how it stands."""
 
     code = "stale"
     title = "Changed meanwhile"
 
-    def __init__(self, current: object) -> None:
-        super().__init__("The ticket has changed since you read it.", current=current)
+    def __init__(self, current: object, what: str = "ticket") -> None:
+        super().__init__(f"The {what} has changed since you read it.", current=current)
 
 
 class Conflict(Refused):
@@ -232,6 +232,16 @@ class AlreadySetUp(Conflict):
     title = "Already set up"
 
 
+class InUse(Conflict):
+    """Something leans on it, so it cannot go."""
+
+    code = "in_use"
+    title = "In use"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"The {what} is in use; give what uses it another one first.")
+
+
 class IdempotencyConflict(Refused):
     code = "idempotency_conflict"
     title = "Key used before"
@@ -276,6 +286,16 @@ class StorageFull(Unavailable):
 
 class UploadStorageFull(StorageFull):
     """A file did not fit on the disk; smaller writes may still go on."""
+
+
+class NotInstalled(Refused):
+    """It needs an optional library that is not here."""
+
+    code = "not_installed"
+    title = "Not installed"
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs the extra “{extra}”: pip install 'servicedesk[{extra}]'.")
 
 
 class SearchTooSlow(Unavailable):

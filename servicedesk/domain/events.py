@@ -67,3 +67,9 @@ class PersonChanged(msgspec.Struct, frozen=True):
 
 class DrainAgain(msgspec.Struct, frozen=True):
     """More waiting tickets may find an agent than one transaction gave out."""
+
+
+class CalendarChanged(msgspec.Struct, frozen=True):
+    """The desk's hours are others: what was promised by this calendar is due at another time."""
+
+    calendar_id: int

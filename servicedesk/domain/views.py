@@ -8,6 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from servicedesk.domain import sla
 from servicedesk.domain.assignment import Decision
+from servicedesk.domain.calendars import Hours, StoredCalendar, time_text
 from servicedesk.domain.people import Author, PersonRef, Requester, Role, Team, TeamRef, User
 from servicedesk.domain.tickets import Change, FromTo, Message, Priority, Status, Ticket
 from servicedesk.domain.times import Instant, iso, iso_or_none
@@ -150,6 +151,37 @@ class TeamBody(msgspec.Struct, frozen=True, kw_only=True):
     assignment: str
     lead_id: int | None
     member_ids: tuple[int, ...]
+
+
+Times = tuple[tuple[str, str], ...]
+"""Hours on the wire: from and until, such as ``09:00``, ``24:00`` as an end."""
+
+
+class WeekBody(msgspec.Struct, frozen=True):
+    mon: Times
+    tue: Times
+    wed: Times
+    thu: Times
+    fri: Times
+    sat: Times
+    sun: Times
+
+
+class HolidayBody(msgspec.Struct, frozen=True):
+    """``date`` is a day, or month and day for every year; ``open`` is what remains of the day's hours."""
+
+    date: str
+    name: str
+    open: Times
+
+
+class CalendarBody(msgspec.Struct, frozen=True, kw_only=True):
+    id: int
+    name: str
+    zone: str
+    week: WeekBody
+    holidays: tuple[HolidayBody, ...]
+    version: int
 
 
 class Counts(msgspec.Struct, frozen=True):
@@ -317,6 +349,21 @@ def team(shown: Team) -> TeamBody:
         lead_id=shown.lead_id,
         member_ids=shown.member_ids,
     )
+
+
+def calendar(shown: StoredCalendar) -> CalendarBody:
+    return CalendarBody(
+        id=shown.id,
+        name=shown.calendar.name,
+        zone=shown.calendar.zone,
+        week=WeekBody(*map(_times, shown.calendar.week)),
+        holidays=tuple(HolidayBody(h.date, h.name, _times(h.open)) for h in shown.calendar.holidays),
+        version=shown.version,
+    )
+
+
+def _times(hours: Hours) -> Times:
+    return tuple((time_text(start), time_text(end)) for start, end in hours)
 
 
 def with_moves(body: TicketBody, moves: Sequence[Status]) -> TicketBody:

@@ -85,6 +85,8 @@ class _Field(msgspec.Struct, frozen=True):
     checks: tuple[Check, ...]
     struct: type | None
     is_list: bool
+    items: type | None
+    """What a list of structs holds."""
 
 
 @cache
@@ -107,8 +109,16 @@ def _shape(into: Hashable) -> dict[str, _Field]:
             tuple(k for k in kinds if isinstance(k, _CheckMark)),
             next((k for k in kinds if isinstance(k, type) and issubclass(k, msgspec.Struct)), None),
             any(k in (list, tuple) for k in kinds),
+            _items(hints[info.name]),
         )
     return shape
+
+
+def _items(hint: Any) -> type | None:
+    while get_origin(hint) is Annotated:
+        hint = get_args(hint)[0]
+    item = get_args(hint)[0] if get_origin(hint) is list else None
+    return item if isinstance(item, type) and issubclass(item, msgspec.Struct) else None
 
 
 class _CheckMark:
@@ -181,10 +191,17 @@ def _all_errors(value: Any, into: type, pointer: str) -> Iterator[FieldError]:
         elif field.struct is not None and isinstance(value[name], dict):
             yield from _all_errors(value[name], field.struct, here)
         else:
-            errors = list(_conversion_errors(value[name], field.hint, here))
+            errors = list(_item_errors(value[name], field.items, here))
+            errors = errors or list(_conversion_errors(value[name], field.hint, here))
             yield from errors
             if not errors:
                 yield from _field_errors(value[name], field, here)
+
+
+def _item_errors(value: Any, items: type | None, pointer: str) -> Iterator[FieldError]:
+    if items is not None and isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _all_errors(item, items, f"{pointer}/{index}")
 
 
 def _conversion_errors(value: Any, into: Any, pointer: str) -> Iterator[FieldError]:

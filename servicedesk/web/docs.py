@@ -97,8 +97,14 @@ def _type(document: Document, schema: Document) -> str:
     if isinstance(kind, list):
         return " | ".join(kind)
     if kind == "array":
-        return f"[{_type(document, schema.get('items', {}))}]"
+        return f"[{', '.join(_type(document, each) for each in _items(schema))}]"
     return str(kind)
+
+
+def _items(schema: Document) -> list[Document]:
+    """Return what an array holds: any number of one thing, or several in their places."""
+    places: list[Document] = schema.get("prefixItems") or [schema.get("items") or {}]
+    return places
 
 
 def _drawn(document: Document, schema: Document, indent: int = 0) -> str:
@@ -109,7 +115,7 @@ def _drawn(document: Document, schema: Document, indent: int = 0) -> str:
         if objects:
             return _drawn(document, objects[0], indent)
     if found.get("type") == "array":
-        return f"[{_drawn(document, found.get('items', {}), indent)}]"
+        return f"[{', '.join(_drawn(document, each, indent) for each in _items(found))}]"
     if "properties" not in found or indent > 2:
         return _type(document, schema)
     needed = set(found.get("required", ()))

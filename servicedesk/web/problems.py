@@ -25,6 +25,7 @@ STATUS: Final[dict[type[Refused], int]] = {
     errors.Invalid: 422,
     errors.IdempotencyConflict: 422,
     errors.RateLimited: 429,
+    errors.NotInstalled: 501,
     errors.Unavailable: 503,
     errors.UploadStorageFull: 507,
 }

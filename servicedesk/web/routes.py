@@ -6,6 +6,7 @@ from servicedesk.domain.access import Verb
 from servicedesk.domain.listing import TicketQuery
 from servicedesk.domain.numbers import Numbers, NumbersQuery
 from servicedesk.domain.views import (
+    CalendarBody,
     ChangeBody,
     DecisionBody,
     FileBody,
@@ -14,11 +15,13 @@ from servicedesk.domain.views import (
     TicketBody,
     UserBody,
 )
+from servicedesk.store import calendars as stored_calendars
 from servicedesk.store import people as stored_people
 from servicedesk.store import tickets as stored
 from servicedesk.web import (
     assets,
     bulk,
+    calendars,
     docs,
     files,
     forms,
@@ -42,6 +45,7 @@ from servicedesk.web.lists import Page, Paging
 
 TICKET: Final = by_number(stored.get)
 USER: Final = by_number(stored_people.get)
+CALENDAR: Final = by_number(stored_calendars.get)
 TEAM: Final = by_number(stored_people.team)
 
 TICKETS: Final = (
@@ -239,6 +243,51 @@ PEOPLE: Final = (
     ),
 )
 
+SLA: Final = (
+    get(
+        "/api/sla/calendars/",
+        calendars.everything,
+        query=Paging,
+        returns=Page[CalendarBody],
+        who=Verb.SEE_SLA,
+    ),
+    post(
+        "/api/sla/calendars/",
+        calendars.create,
+        body=calendars.NewCalendar,
+        returns=CalendarBody,
+        status=201,
+        who=Verb.EDIT_SLA,
+        location="/api/sla/calendars/{id}",
+    ),
+    get(
+        "/api/sla/calendars/{id}",
+        calendars.one,
+        returns=CalendarBody,
+        who=Verb.SEE_SLA,
+        on=CALENDAR,
+        etag=True,
+    ),
+    put(
+        "/api/sla/calendars/{id}",
+        calendars.replace,
+        body=calendars.NewCalendar,
+        returns=CalendarBody,
+        who=Verb.EDIT_SLA,
+        on=CALENDAR,
+    ),
+    delete("/api/sla/calendars/{id}", calendars.delete, status=204, who=Verb.EDIT_SLA, on=CALENDAR),
+    post(
+        "/api/sla/calendars/{id}/holidays",
+        calendars.import_holidays,
+        body=calendars.Import,
+        returns=CalendarBody,
+        who=Verb.EDIT_SLA,
+        on=CALENDAR,
+        refuses=(501,),
+    ),
+)
+
 FILES: Final = (
     post(
         "/api/files/upload",
@@ -345,6 +394,7 @@ ROWS: Final[tuple[Row, ...]] = (
     *FILES,
     *SESSIONS,
     *PEOPLE,
+    *SLA,
     *DOCUMENTS,
     *HEALTH,
     *LIVE,

@@ -202,5 +202,9 @@ def test_the_index_catches_up_in_small_steps(desk: Tx) -> None:
     for piece in range(1, 6):
         search.index_piece(desk, ticket, piece, body=f"word{piece}")
 
-    assert [search.catch_up(desk, most=3), search.catch_up(desk, most=3), search.catch_up(desk, most=3)] == [3, 2, 0]
+    assert [search.catch_up(desk, most=3), search.catch_up(desk, most=3), search.catch_up(desk, most=3)] == [
+        3,
+        2,
+        0,
+    ]
     assert find(desk, "word5") == [ticket]

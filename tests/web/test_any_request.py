@@ -540,6 +540,12 @@ LIKELY: dict[str, list[Any]] = {
     "is_active": [True],
     "availability": ["away", "available"],
     "assignment": ["manual", "skills"],
+    "zone": ["UTC", "Europe/Berlin", "Mars/Olympus"],
+    "week": [{"mon": [["09:00", "17:00"]]}, {"tue": [["17:00", "09:00"]]}, {}],
+    "holidays": [[], [{"date": "12-25", "name": "Christmas"}], [{"date": "02-30", "name": "x"}]],
+    "country": ["DE", "XX"],
+    "subdivision": [None, "BY", "x"],
+    "years": [[2026], [0], []],
 }
 
 
@@ -675,6 +681,9 @@ async def furnish(desk: Desk) -> None:
         await agent.post(f"{path}/messages", {"body": "Hello"})
         await agent.post(f"{path}/messages", {"body": "A note", "is_internal": True})
     await agent.put("/api/tickets/3/status", {"status": "resolved"})
+    boss, hours = await desk.person(Role.SUPERVISOR), {"mon": [["09:00", "12:00"], ["13:00", "17:00"]]}
+    for name in ("Office", "Nights"):
+        await boss.post("/api/sla/calendars/", {"name": name, "zone": "Europe/Berlin", "week": hours})
 
 
 async def ask(session: ClientSession, method: str, path: str, **options: Any) -> tuple[int, Any, Any]:

@@ -176,7 +176,12 @@ async def test_a_closing_slash_makes_no_difference(desk: Desk) -> None:
     agent = await desk.agent()
     ticket = await agent.ticket()
 
-    for path in (f"/api/tickets/{ticket['id']}/", f"/api/tickets/{ticket['id']}", "/api/tickets", "/api/tickets/"):
+    for path in (
+        f"/api/tickets/{ticket['id']}/",
+        f"/api/tickets/{ticket['id']}",
+        "/api/tickets",
+        "/api/tickets/",
+    ):
         assert (await agent.get(path)).status == 200
 
 
@@ -288,7 +293,11 @@ async def test_a_move_that_the_table_has_not_is_refused_with_those_it_has(desk: 
 
     answer = await agent.put(path, {"status": "pending"})
 
-    assert (answer.status, answer.code, answer.body["allowed"]) == (409, "illegal_transition", ["open", "closed"])
+    assert (answer.status, answer.code, answer.body["allowed"]) == (
+        409,
+        "illegal_transition",
+        ["open", "closed"],
+    )
 
 
 async def test_rules_stand_beside_the_table(desk: Desk) -> None:
@@ -573,7 +582,9 @@ async def test_bulk_assigns_prioritises_and_tags(desk: Desk) -> None:
         {"action": "priority", "priority": "critical"},
         {"action": "tag", "add_tags": ["new"], "remove_tags": ["OLD"]},
     ):
-        assert (await agent.post("/api/tickets/bulk", {"ids": [ticket["id"]], **body})).body["results"][0]["ok"]
+        assert (await agent.post("/api/tickets/bulk", {"ids": [ticket["id"]], **body})).body["results"][0][
+            "ok"
+        ]
 
     after = (await agent.get(f"/api/tickets/{ticket['id']}")).body
     assert (after["assigned_to"], after["priority"], after["tags"]) == (None, "critical", ["Stays", "new"])
@@ -705,7 +716,9 @@ async def test_a_message_with_a_key_is_said_once(desk: Desk) -> None:
     first = await agent.post(path, {"body": "Hello"}, headers=key)
     again = await agent.post(path, {"body": "Hello"}, headers=key)
     other = await agent.post(path, {"body": "Goodbye"}, headers=key)
-    elsewhere = await agent.post(f"/api/tickets/{other_ticket['id']}/messages", {"body": "Hello"}, headers=key)
+    elsewhere = await agent.post(
+        f"/api/tickets/{other_ticket['id']}/messages", {"body": "Hello"}, headers=key
+    )
 
     assert first.body["client_msg_id"] == "uuid-1"
     assert (again.status, again.body, again.headers["Idempotent-Replayed"]) == (201, first.body, "true")
@@ -715,7 +728,14 @@ async def test_a_message_with_a_key_is_said_once(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"body": ""}, {"body": " \n\t"}, {"body": "a" * 32_769}, {"body": 1}, {"body": "a", "file_ids": ["x"]}],
+    [
+        {},
+        {"body": ""},
+        {"body": " \n\t"},
+        {"body": "a" * 32_769},
+        {"body": 1},
+        {"body": "a", "file_ids": ["x"]},
+    ],
 )
 async def test_a_message_that_says_nothing_is_refused(desk: Desk, body: dict[str, Any]) -> None:
     agent = await desk.agent()
