@@ -16,7 +16,7 @@ from servicedesk.domain.times import Instant
 from servicedesk.settings import Environment, Settings
 from servicedesk.store import people, sessions
 from servicedesk.store.db import Database, Tx
-from servicedesk.web import auth
+from servicedesk.web import auth, timers
 from servicedesk.web.keys import DB
 from servicedesk.web.server import Runner
 
@@ -137,6 +137,15 @@ class Desk:
     @property
     def port(self) -> int:
         return int(self.url.rsplit(":", 1)[1])
+
+    async def live(self, milliseconds: int) -> None:
+        """Let time pass: whatever falls due meanwhile happens at its own moment."""
+        until = self.clock.now + milliseconds
+        await timers.fire(self.app)
+        while (due := timers.next_at(self.app)) is not None and due <= until:
+            self.clock.now = max(self.clock.now, due)
+            await timers.fire(self.app)
+        self.clock.now = until
 
     async def person(self, role: Role = Role.AGENT, name: str = "", **fields: Any) -> Client:
         """Return somebody new with a token of their own."""

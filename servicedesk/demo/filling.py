@@ -8,7 +8,7 @@ import msgspec
 
 from servicedesk.demo.company import COLLEAGUES, CUSTOMERS, GROUPS, OWNER, STORIES, Step, Story
 from servicedesk.demo.things import content_of
-from servicedesk.desk import files, messages, people, setup, tickets
+from servicedesk.desk import agenda, files, messages, people, setup, tickets
 from servicedesk.domain.files import NewFile, served_as
 from servicedesk.domain.people import Availability, Role, User
 from servicedesk.domain.tickets import Status
@@ -59,10 +59,12 @@ async def fill(db: Database, media: Media, *, password_hash: str, ids: Iterator[
         raise NotEmpty("This desk has tickets already; the demo is for an empty one.")
     crowd = await db.write(_people, password_hash, at=now - WEEKS)
     life = _Life(db, media, crowd, ids)
+    lived = now - WEEKS
     for event in sorted(_events(now)):
-        # What was resolved for a week closes in its own time, not all at once when the desk is next served.
-        await db.write(tickets.close_resolved, event.at)
+        # What the desk does by itself it does in its own time, not all at once when it is next served.
+        await db.write(agenda.live, lived, event.at)
         await life.happen(event)
+        lived = event.at
     await db.write(_go_home)
     return Filled(len(crowd), len(STORIES), life.files, _doors(crowd))
 

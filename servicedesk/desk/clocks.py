@@ -1,18 +1,15 @@
 """The SLA clocks of a ticket, worked out anew from its log at every change that touches them."""
 
-from typing import Any, Final
+from typing import Any
 
 from servicedesk.desk import telling
 from servicedesk.domain import sla, views
 from servicedesk.domain.events import Action
 from servicedesk.domain.sla import STANDARD, Clock, Clocks, Entry
-from servicedesk.domain.tickets import FromTo, Priority, Status, Ticket
+from servicedesk.domain.tickets import FromTo, Priority, Status
 from servicedesk.domain.times import Instant
 from servicedesk.store import history, tickets
 from servicedesk.store.db import Connection, Tx
-
-AT_ONCE: Final = 100
-"""Warnings given in one transaction."""
 
 
 def of_new(priority: Priority, at: Instant) -> dict[str, Any]:
@@ -29,19 +26,13 @@ def wind(tx: Tx, ticket_id: int, at: Instant) -> None:
     tickets.update(tx, ticket_id, _columns(sla.clocks(log), at))
 
 
-def warn(tx: Tx, at: Instant) -> int:
-    """Tell staff of tickets whose clock has become risky or has run out by itself; return how many were told."""
-    due = tickets.to_warn(tx, at, AT_ONCE)
-    for ticket_id in due:
-        _warn_of(tx, tickets.get(tx, ticket_id), at)
-    return len(due)
+def to_warn(conn: Connection, most: int) -> list[tuple[Instant, int]]:
+    return tickets.to_warn(conn, most)
 
 
-def next_warning_at(conn: Connection) -> Instant | None:
-    return tickets.next_warning_at(conn)
-
-
-def _warn_of(tx: Tx, ticket: Ticket, at: Instant) -> None:
+def warn(tx: Tx, ticket_id: int, at: Instant) -> None:
+    """Tell staff of a ticket whose clock has become risky or has run out by itself."""
+    ticket = tickets.get(tx, ticket_id)
     told, state = tickets.sla_told(tx, ticket.id), views.sla_state(ticket, at)
     tickets.update(
         tx,

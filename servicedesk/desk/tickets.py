@@ -257,18 +257,14 @@ def retag(
     return edit(tx, ticket_id, Edit(tags=tags), by=by, at=at, versions=versions)
 
 
-def close_resolved(tx: Tx, at: Instant, most: int = 50) -> int:
-    """Close what has been resolved for long enough; return how many were."""
-    due = tickets.resolved_before(tx, at - workflow.AUTO_CLOSE, most)
-    for ticket_id in due:
-        move(tx, ticket_id, Status.CLOSED, comment="Closed by itself after the resolution.", by=None, at=at)
-    return len(due)
+def to_close(conn: Connection, most: int) -> list[tuple[Instant, int]]:
+    """Return when the next resolved tickets close by themselves."""
+    return [(workflow.closes_at(at), ticket_id) for at, ticket_id in tickets.longest_resolved(conn, most)]
 
 
-def next_close_at(conn: Connection) -> Instant | None:
-    """Return when the next resolved ticket closes by itself."""
-    first = tickets.next_resolved_at(conn)
-    return None if first is None else workflow.closes_at(first)
+def close_by_itself(tx: Tx, ticket_id: int, at: Instant) -> None:
+    """Close what has been resolved for long enough."""
+    move(tx, ticket_id, Status.CLOSED, comment="Closed by itself after the resolution.", by=None, at=at)
 
 
 def _writable(tx: Tx, ticket_id: int, verb: Verb, by: User) -> Ticket:

@@ -4,6 +4,9 @@ from enum import StrEnum
 
 import msgspec
 
+from servicedesk.domain.agenda import Kind
+from servicedesk.domain.times import Instant
+
 
 class Event(StrEnum):
     NEW_MESSAGE = "new_message"
@@ -63,6 +66,17 @@ class PersonChanged(msgspec.Struct, frozen=True):
     """What this person may see or how they are called may have changed."""
 
     user_id: int
+
+
+class Due(msgspec.Struct, frozen=True):
+    """An appointment of this kind was made for this moment."""
+
+    kind: Kind
+    at: Instant
+
+
+class SearchBehind(msgspec.Struct, frozen=True):
+    """Texts wait for the search index."""
 
 
 class DrainAgain(msgspec.Struct, frozen=True):

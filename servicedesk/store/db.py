@@ -87,6 +87,17 @@ class Tx:
             raise
         self.execute(f"RELEASE {name}")
 
+    def attempt(self, fn: Callable[[], object]) -> Exception | None:
+        """Run the function; what it raises undoes it alone and is returned. A full disk still stops everything."""
+        try:
+            with self.savepoint():
+                fn()
+        except Exception as error:
+            if getattr(error, "sqlite_errorcode", None) in _FULL_CODES or not self._conn.in_transaction:
+                raise
+            return error
+        return None
+
 
 class _Job:
     __slots__ = ("future", "run")

@@ -4,10 +4,11 @@ from typing import Final
 
 import msgspec
 
-from servicedesk.domain.times import DAY, Instant
+from servicedesk.domain.times import DAY, HOUR, Instant
 from servicedesk.store.db import Connection, Tx
 
 KEPT: Final = 2 * DAY
+FORGOTTEN_AT_ONCE: Final = 500
 
 
 class Scope(msgspec.Struct, frozen=True):
@@ -53,6 +54,16 @@ def save(tx: Tx, scope: Scope, stored: Stored, at: Instant) -> None:
     )
 
 
-def forget_old(tx: Tx, at: Instant) -> None:
-    """Drop the answers that are older than two days."""
-    tx.execute("DELETE FROM idempotency WHERE created_at < ?", (at - KEPT,))
+def next_forgetting_at(conn: Connection) -> Instant | None:
+    """Return when the oldest answer, and those of the hour after it, are to be forgotten."""
+    row = conn.execute("SELECT min(created_at) FROM idempotency").fetchone()
+    return None if row[0] is None else row[0] + KEPT + HOUR
+
+
+def forget_old(tx: Tx, at: Instant) -> int:
+    """Drop some of the answers that are older than two days; return how many."""
+    return tx.execute(
+        "DELETE FROM idempotency WHERE (user_id, method, path, key) IN (SELECT user_id, method, path, key"
+        " FROM idempotency WHERE created_at < ? ORDER BY created_at LIMIT ?)",
+        (at - KEPT, FORGOTTEN_AT_ONCE),
+    ).rowcount

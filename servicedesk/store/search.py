@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
+from servicedesk.domain.events import SearchBehind
 from servicedesk.domain.search import Term
 from servicedesk.store.db import Connection, Tx
 
@@ -34,6 +35,7 @@ def index_piece(
         "INSERT OR REPLACE INTO search_waiting (id, reference, title, body, note) VALUES (?, ?, ?, ?, ?)",
         (_rowid(ticket_id, piece), reference, title, body, note),
     )
+    tx.after_commit(SearchBehind())
 
 
 def drop_piece(tx: Tx, ticket_id: int, piece: int) -> None:
@@ -57,6 +59,8 @@ def catch_up(tx: Tx, most: int = AT_ONCE) -> int:
         [tuple(piece) for piece in waiting if any(piece[1:])],
     )
     tx.executemany("DELETE FROM search_waiting WHERE id = ?", ids)
+    if len(waiting) == most:
+        tx.after_commit(SearchBehind())
     return len(waiting)
 
 

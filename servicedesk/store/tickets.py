@@ -6,7 +6,10 @@ from typing import Any, Final
 
 import msgspec
 
+from servicedesk.domain import workflow
+from servicedesk.domain.agenda import Kind
 from servicedesk.domain.errors import NotFound
+from servicedesk.domain.events import Due
 from servicedesk.domain.people import PersonRef, Requester, TeamRef, fold
 from servicedesk.domain.tickets import Priority, Sla, Status, Ticket
 from servicedesk.domain.times import Instant
@@ -97,6 +100,7 @@ def insert(tx: Tx, columns: Mapping[str, Any], tags: Iterable[str]) -> int:
     cursor = tx.execute(f"INSERT INTO tickets ({names}) VALUES ({marks})", tuple(columns.values()))
     ticket_id = int(cursor.lastrowid or 0)
     _index_tags(tx, ticket_id, tags)
+    _tell_due(tx, columns)
     return ticket_id
 
 
@@ -104,6 +108,7 @@ def update(tx: Tx, ticket_id: int, columns: Mapping[str, Any]) -> None:
     """Set columns of a ticket."""
     assignments = ", ".join(f"{name} = ?" for name in columns)
     tx.execute(f"UPDATE tickets SET {assignments} WHERE id = ?", (*columns.values(), ticket_id))
+    _tell_due(tx, columns)
 
 
 def set_tags(tx: Tx, ticket_id: int, tags: Sequence[str]) -> None:
@@ -145,36 +150,34 @@ def waiting(conn: Connection, most: int) -> list[int]:
     return [row["id"] for row in found.fetchall()]
 
 
-def resolved_before(conn: Connection, at: Instant, most: int) -> list[int]:
-    """Return tickets that have been resolved at least since then, the oldest first."""
+def longest_resolved(conn: Connection, most: int) -> list[tuple[Instant, int]]:
+    """Return since when tickets are resolved and not closed, the longest first."""
     found = conn.execute(
-        "SELECT id FROM tickets WHERE status = 'resolved' AND resolved_at <= ? ORDER BY resolved_at LIMIT ?",
-        (at, most),
+        "SELECT resolved_at, id FROM tickets WHERE status = 'resolved' ORDER BY resolved_at, id LIMIT ?",
+        (most,),
     )
-    return [row["id"] for row in found.fetchall()]
+    return [(row[0], row[1]) for row in found.fetchall()]
 
 
-def next_resolved_at(conn: Connection) -> Instant | None:
-    row = conn.execute("SELECT min(resolved_at) FROM tickets WHERE status = 'resolved'").fetchone()
-    return row[0] if row else None
-
-
-def to_warn(conn: Connection, at: Instant, most: int) -> list[int]:
-    """Return tickets whose SLA state has changed by itself, the longest ago first."""
+def to_warn(conn: Connection, most: int) -> list[tuple[Instant, int]]:
+    """Return when tickets' SLA states change by themselves, the soonest first."""
     found = conn.execute(
-        "SELECT id FROM tickets WHERE sla_wakes_at IS NOT NULL AND sla_wakes_at <= ? ORDER BY sla_wakes_at LIMIT ?",
-        (at, most),
+        "SELECT sla_wakes_at, id FROM tickets WHERE sla_wakes_at IS NOT NULL ORDER BY sla_wakes_at, id LIMIT ?",
+        (most,),
     )
-    return [row["id"] for row in found.fetchall()]
-
-
-def next_warning_at(conn: Connection) -> Instant | None:
-    row = conn.execute("SELECT min(sla_wakes_at) FROM tickets WHERE sla_wakes_at IS NOT NULL").fetchone()
-    return row[0] if row else None
+    return [(row[0], row[1]) for row in found.fetchall()]
 
 
 def sla_told(conn: Connection, ticket_id: int) -> str:
     return str(conn.execute("SELECT sla_told FROM tickets WHERE id = ?", (ticket_id,)).fetchone()["sla_told"])
+
+
+def _tell_due(tx: Tx, columns: Mapping[str, Any]) -> None:
+    """Let the desk's agenda know what it will have to do about the ticket."""
+    if (wakes_at := columns.get("sla_wakes_at")) is not None:
+        tx.after_commit(Due(Kind.SLA, wakes_at))
+    if (resolved_at := columns.get("resolved_at")) is not None:
+        tx.after_commit(Due(Kind.CLOSE, workflow.closes_at(resolved_at)))
 
 
 def _index_tags(tx: Tx, ticket_id: int, tags: Iterable[str]) -> None:

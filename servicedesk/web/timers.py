@@ -1,19 +1,21 @@
-"""What the desk does by itself when its time has come."""
+"""Keeps the desk's agenda: sleeps until the next appointment, and does what is asked for in between."""
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Final
 
 from aiohttp import web
 
-from servicedesk.desk import assignment, clocks, tickets
+from servicedesk.desk import agenda as desk
+from servicedesk.desk import assignment
+from servicedesk.domain.agenda import Agenda
 from servicedesk.domain.errors import StorageFull
-from servicedesk.domain.events import DrainAgain
-from servicedesk.domain.times import HOUR, SECOND, Instant
-from servicedesk.store import idempotency, search
-from servicedesk.store.db import Connection
+from servicedesk.domain.events import DrainAgain, Due, SearchBehind
+from servicedesk.domain.times import SECOND, Instant
+from servicedesk.store import search
+from servicedesk.store.db import Database, Tx
 from servicedesk.web.keys import CLOCK, DB
 
 log = logging.getLogger(__name__)
@@ -21,21 +23,117 @@ log = logging.getLogger(__name__)
 _LONGEST: Final = 60.0
 """Seconds after which the wall clock is looked at again, in case it was set."""
 _PAUSE: Final = 0.2
-"""Seconds between two looks, however much happens."""
+"""Seconds between two looks, however much happens: what comes meanwhile is done together."""
+_SHORTEST: Final = 0.01
+_ERRANDS_AT_ONCE: Final = 32
+"""Transactions for errands, then what is due has its turn."""
 _AFTER_FAILURE: Final = 5.0
+
+Errand = Callable[[Tx, Instant], object]
+ERRANDS: Final[Mapping[type, Errand]] = {
+    DrainAgain: assignment.drain,
+    SearchBehind: lambda tx, at: search.catch_up(tx),
+}
+"""What has no moment of its own but is done soon after it was asked for. Each asks again when there is more."""
+
+
+class Timers:
+    """The agenda in memory, rebuilt from the database at the start and told of every commit."""
+
+    def __init__(
+        self, db: Database, clock: Callable[[], Instant], rows: Sequence[desk.Row] = desk.ROWS
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._rows = rows
+        self._agenda = Agenda()
+        self._asked: set[type] = set(ERRANDS)  # a process that was killed may have left some undone
+        self._wake = asyncio.Event()
+
+    def hear(self, notices: Sequence[object]) -> None:
+        """Take in what a commit has made due or asked for."""
+        for notice in notices:
+            if type(notice) is Due:
+                if self._agenda.hear(notice.kind, notice.at):
+                    self._wake.set()
+            elif type(notice) in ERRANDS:
+                self._asked.add(type(notice))
+                self._wake.set()
+
+    async def keep(self) -> None:
+        """Keep every appointment within a second, for ever."""
+        while True:
+            try:
+                await self.fire()
+                await self._rest()
+            except StorageFull:
+                await asyncio.sleep(_AFTER_FAILURE)
+            except Exception:
+                log.exception("the desk's own appointments failed; they are tried again")
+                await asyncio.sleep(_AFTER_FAILURE)
+
+    async def fire(self) -> None:
+        """Run the errands, then keep all that is due now, in transactions of bounded size."""
+        for _ in range(_ERRANDS_AT_ONCE):
+            if self._asked:
+                await self._run(self._asked.pop())
+        while (due := self.next_at()) is not None and due <= self._clock():
+            at = self._clock()
+            kept = await self._db.write(desk.keep, at, self._agenda.postponed(at), self._rows)
+            for outcome in kept:
+                self._settle(outcome, at)
+            if not kept:
+                return
+
+    def next_at(self) -> Instant | None:
+        """Look up what is due next and return when; what failed before counts when it is tried again."""
+        now = self._clock()
+        near = self._db.peek(desk.nearest, self._agenda.postponed(now), self._rows)
+        due = {each.kind: each.due for each in near}
+        for row in self._rows:
+            self._agenda.put(row.kind, due.get(row.kind))
+        first, retry_at = self._agenda.first(), self._agenda.retry_at(now)
+        return min((m for m in (first and first[0], retry_at) if m is not None), default=None)
+
+    async def _rest(self) -> None:
+        """Sleep until something is due, or nearer than that, or asked for."""
+        self._wake.clear()
+        due = self.next_at()
+        if self._asked:
+            await asyncio.sleep(_PAUSE)
+            return
+        wait = _LONGEST if due is None else (due - self._clock()) / SECOND
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), min(max(wait, _SHORTEST), _LONGEST))
+            await asyncio.sleep(_PAUSE)
+
+    async def _run(self, errand: type) -> None:
+        try:
+            await self._db.write(ERRANDS[errand], self._clock())
+        except StorageFull:
+            self._asked.add(errand)
+            raise
+        except Exception:
+            log.exception("%s failed; it is tried again", errand.__name__)
+            asyncio.get_running_loop().call_later(_AFTER_FAILURE, self.hear, [errand()])
+
+    def _settle(self, outcome: desk.Outcome, at: Instant) -> None:
+        kind, subject = outcome.appointment.kind, outcome.appointment.subject
+        if outcome.error is None:
+            self._agenda.settle(kind, subject)
+            return
+        log.error("%s of %d failed; it is tried again", kind, subject, exc_info=outcome.error)
+        self._agenda.postpone(kind, subject, at)
+
+
+TIMERS: Final = web.AppKey("timers", Timers)
 
 
 async def running(app: web.Application) -> AsyncIterator[None]:
     """Keep the desk's own appointments for as long as the application runs."""
-    changed, drain = asyncio.Event(), asyncio.Event()
-
-    def listen(notices: Sequence[object]) -> None:
-        changed.set()
-        if any(isinstance(notice, DrainAgain) for notice in notices):
-            drain.set()
-
-    app[DB].listen(listen)
-    task = asyncio.create_task(_keep(app, changed, drain), name="timers")
+    app[TIMERS] = timers = Timers(app[DB], app[CLOCK])
+    app[DB].listen(timers.hear)
+    task = asyncio.create_task(timers.keep(), name="timers")
     yield
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -43,44 +141,10 @@ async def running(app: web.Application) -> AsyncIterator[None]:
 
 
 async def fire(app: web.Application) -> None:
-    """Do everything that is due now, in transactions of bounded size."""
-    db, at = app[DB], app[CLOCK]()
-    while await db.write(clocks.warn, at):
-        pass
-    while await db.write(tickets.close_resolved, at):
-        pass
+    """Do everything that is due now: for whoever has set the clock."""
+    await app[TIMERS].fire()
 
 
-def next_at(conn: Connection) -> Instant | None:
+def next_at(app: web.Application) -> Instant | None:
     """Return when something is due next."""
-    moments = (clocks.next_warning_at(conn), tickets.next_close_at(conn))
-    return min((moment for moment in moments if moment is not None), default=None)
-
-
-async def _keep(app: web.Application, changed: asyncio.Event, drain: asyncio.Event) -> None:
-    db, clock = app[DB], app[CLOCK]
-    swept: Instant = 0
-    while True:
-        changed.clear()
-        try:
-            while db.peek(search.is_behind):
-                await db.write(search.catch_up)
-            if drain.is_set():
-                drain.clear()
-                await db.write(assignment.drain, clock())
-            if clock() - swept >= HOUR:
-                swept = clock()
-                await db.write(idempotency.forget_old, swept)
-            due = db.peek(next_at)
-            if due is not None and due <= clock():
-                await fire(app)
-                continue
-            wait = _LONGEST if due is None else min(_LONGEST, (due - clock()) / SECOND)
-            await asyncio.sleep(min(_PAUSE, wait))
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), max(wait - _PAUSE, 0.0))
-        except StorageFull:
-            await asyncio.sleep(_AFTER_FAILURE)
-        except Exception:
-            log.exception("the desk's own appointments failed; they are tried again")
-            await asyncio.sleep(_AFTER_FAILURE)
+    return app[TIMERS].next_at()
