@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from servicedesk.desk import clocks, telling
+from servicedesk.desk import clocks, notifications, telling
 from servicedesk.desk.telling import Changes
 from servicedesk.domain import views
 from servicedesk.domain.errors import Stale
@@ -31,10 +31,11 @@ def apply(
     by: User | None,
     reason: str | None = None,
     at: Instant,
+    quiet: bool = False,
 ) -> Ticket:
     """Change the ticket's own fields, as one new version, and tell everybody who may know.
 
-    ``by`` is None when the desk itself acts.
+    ``by`` is None when the desk itself acts. ``quiet`` keeps the change out of people's notifications.
     """
     tickets.update(tx, before.id, {**columns, "version": before.version + 1, "updated_at": at})
     internal = not views.public_changes(changes)
@@ -52,4 +53,6 @@ def apply(
         clocks.wind(tx, before.id, at)
     after = tickets.get(tx, before.id)
     telling.tell(tx, after, action, changes, by=by, reason=reason, at=at)
+    if not quiet:
+        notifications.of_change(tx, before, after, action, changes, by=by, reason=reason, at=at)
     return after

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from servicedesk.desk import clocks, files, telling, tickets
-from servicedesk.domain import views, workflow
+from servicedesk.desk import clocks, files, notifications, telling, tickets, watchers
+from servicedesk.desk.telling import Changes
+from servicedesk.domain import mentions, views, workflow
 from servicedesk.domain.access import Verb, require
 from servicedesk.domain.errors import IdempotencyConflict, TicketClosed
 from servicedesk.domain.events import Event, staff_room, ticket_room
@@ -11,7 +12,7 @@ from servicedesk.domain.people import User
 from servicedesk.domain.tickets import Message, Status, Ticket
 from servicedesk.domain.times import Instant
 from servicedesk.domain.views import MessageBody
-from servicedesk.store import events, messages, search
+from servicedesk.store import events, messages, people, search
 from servicedesk.store import tickets as stored
 from servicedesk.store.db import Connection, Tx
 
@@ -60,9 +61,12 @@ def post(
     files.bind(tx, ticket_id, message_id, file_ids, is_internal=is_internal, by=by, at=at)
     _count(tx, ticket, is_internal=is_internal, answers=_answers(ticket, by, is_internal), at=at)
     message = shown(tx, [messages.get(tx, message_id)], staff=True)[0]
-    seq = _tell(tx, ticket, message, by, at)
-    if not is_internal:
-        _move_along(tx, ticket, body, by, at)
+    called = _called(tx, body, by)
+    seq = _tell(
+        tx, ticket, message, watchers.join(tx, ticket_id, {by.id, *called} if by.is_staff else ()), by, at
+    )
+    reopens = not is_internal and _move_along(tx, ticket, body, by, at)
+    notifications.of_message(tx, stored.get(tx, ticket_id), message, called, reopens=reopens, by=by, at=at)
     return Posted(message, seq, duplicate=False)
 
 
@@ -92,26 +96,38 @@ def _count(tx: Tx, ticket: Ticket, *, is_internal: bool, answers: bool, at: Inst
         clocks.wind(tx, ticket.id, at)
 
 
-def _tell(tx: Tx, before: Ticket, message: MessageBody, by: User, at: Instant) -> int:
-    """Tell the message to its room and the counts to staff; return its place in the room."""
+def _called(tx: Tx, body: str, by: User) -> list[int]:
+    """Return which colleagues a member of the staff calls by their handles."""
+    if not by.is_staff or "@" not in body:
+        return []
+    return mentions.mentioned(body, mentions.directory(people.colleagues(tx)))
+
+
+def _tell(tx: Tx, before: Ticket, message: MessageBody, watching: Changes, by: User, at: Instant) -> int:
+    """Tell the message to its room, the counts and new watchers to staff; return its place in the room."""
     after = stored.get(tx, before.id)
     room = staff_room(after.id) if message.is_internal else ticket_room(after.id)
     event = views.MessageEvent(message, views.counts(after, staff=message.is_internal))
     seq = events.append(tx, room, Event.NEW_MESSAGE, event, at)
-    telling.tell_counts(tx, before, after, by=by, at=at)
+    telling.tell_counts(tx, before, after, by=by, at=at, also=watching)
     messages.set_seq(tx, message.id, seq)
     return seq
 
 
-def _move_along(tx: Tx, ticket: Ticket, body: str, by: User, at: Instant) -> None:
-    """Move the ticket as a public message does by itself: the first answer opens it, the requester reopens it."""
+def _move_along(tx: Tx, ticket: Ticket, body: str, by: User, at: Instant) -> bool:
+    """Move the ticket as a public message does by itself: the first answer opens it, the requester reopens it.
+
+    Returns whether it was reopened. Who is told of the message need not hear of the move as well.
+    """
     if by.id == ticket.requester.id:
         to = workflow.after_requester_message(ticket.status)
     else:
         to = workflow.after_staff_reply(ticket.status) if by.is_staff else None
-    if to is not None:
-        comment = body if workflow.is_reopen(ticket.status, to) else None
-        tickets.move(tx, ticket.id, to, comment=comment, by=None, at=at)
+    if to is None:
+        return False
+    reopens = workflow.is_reopen(ticket.status, to)
+    tickets.move(tx, ticket.id, to, comment=body if reopens else None, by=None, at=at, quiet=True)
+    return reopens
 
 
 def _index(tx: Tx, ticket_id: int, body: str, is_internal: bool) -> None:

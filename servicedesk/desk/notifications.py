@@ -1,14 +1,24 @@
 """Telling people what concerns them: their list, and what of it they have read."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from servicedesk.domain import workflow
 from servicedesk.domain.access import Verb, may
-from servicedesk.domain.events import Event, user_room
-from servicedesk.domain.notifications import KEPT, Kind, NotificationBody, NotificationEvent, ReadEvent, fresh
+from servicedesk.domain.events import Action, Event, user_room
+from servicedesk.domain.notifications import (
+    KEPT,
+    Kind,
+    NotificationBody,
+    NotificationEvent,
+    ReadEvent,
+    excerpt,
+    fresh,
+)
 from servicedesk.domain.people import User, ref
-from servicedesk.domain.tickets import Ticket
+from servicedesk.domain.tickets import FromTo, Ticket
 from servicedesk.domain.times import Instant
-from servicedesk.store import events, notifications, people
+from servicedesk.domain.views import MessageBody
+from servicedesk.store import events, notifications, people, watchers
 from servicedesk.store.db import Connection, Tx
 
 
@@ -36,9 +46,53 @@ def notify(
             _tell(tx, person.id, kind, ticket, by=by, at=at, text=text, message_id=message_id)
 
 
+def of_change(
+    tx: Tx,
+    before: Ticket,
+    after: Ticket,
+    action: Action,
+    changes: Mapping[str, FromTo],
+    *,
+    by: User | None,
+    reason: str | None,
+    at: Instant,
+) -> None:
+    """Tell of a change whom it concerns: a new agent, who follows the status, who should know of an escalation."""
+    if action is Action.ESCALATED:
+        notify(tx, concerned(tx, after), Kind.ESCALATED, after, by=by, at=at, text=excerpt(reason or ""))
+        return
+    if "assigned_to" in changes and after.assignee_id is not None:
+        notify(tx, [after.assignee_id], Kind.ASSIGNED, after, by=by, at=at)
+    if "status" in changes:
+        kind = Kind.REOPENED if workflow.is_reopen(before.status, after.status) else Kind.STATUS
+        label = workflow.FACES[after.status].label
+        notify(tx, concerned(tx, after) | {after.requester.id}, kind, after, by=by, at=at, text=label)
+
+
+def of_message(
+    tx: Tx,
+    ticket: Ticket,
+    message: MessageBody,
+    called: Iterable[int],
+    *,
+    reopens: bool,
+    by: User,
+    at: Instant,
+) -> None:
+    """Tell of a message those whom it calls by their handles, and otherwise those who take part."""
+    text, called = excerpt(message.body), set(called)
+    if message.is_internal:
+        kind, others = Kind.NOTED, concerned(tx, ticket)
+    else:
+        kind = Kind.REOPENED if reopens else Kind.REPLIED
+        others = concerned(tx, ticket) | {ticket.requester.id}
+    notify(tx, called, Kind.MENTIONED, ticket, by=by, at=at, text=text, message_id=message.id)
+    notify(tx, others - called, kind, ticket, by=by, at=at, text=text, message_id=message.id)
+
+
 def concerned(conn: Connection, ticket: Ticket) -> set[int]:
     """Return which of the staff a ticket concerns: its agent and who watches it."""
-    watching = set(notifications.watcher_ids(conn, ticket.id))
+    watching = {person.id for person in watchers.of_ticket(conn, ticket.id)}
     return watching if ticket.assignee_id is None else watching | {ticket.assignee_id}
 
 

@@ -12,7 +12,7 @@ from servicedesk.domain.events import PersonChanged
 from servicedesk.domain.people import SUPERVISORS, Availability, Preset, Role, Team, User
 from servicedesk.domain.tickets import distinct
 from servicedesk.domain.times import Instant
-from servicedesk.store import people
+from servicedesk.store import notifications, people
 from servicedesk.store.db import Tx
 
 OWN: Final = frozenset({"name", "availability"})
@@ -166,6 +166,8 @@ def _move(tx: Tx, before: User, after: User, change: Edit) -> None:
         _join(tx, after, ())
     if not (after.is_staff and after.is_active):
         people.stop_leading(tx, after.id)
+    if before.is_staff and not after.is_staff:
+        notifications.forget_all(tx, after.id)
 
 
 def _follow_up(tx: Tx, before: User, after: User, at: Instant) -> None:

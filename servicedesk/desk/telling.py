@@ -1,5 +1,7 @@
 """Who is told of a change, and what: each room hears it once, in the change's own transaction."""
 
+from typing import Final
+
 from servicedesk.domain import views
 from servicedesk.domain.events import DESK, Action, Event, staff_room, ticket_room
 from servicedesk.domain.people import PersonRef, User, ref
@@ -9,6 +11,8 @@ from servicedesk.store import events
 from servicedesk.store.db import Tx
 
 Changes = dict[str, FromTo]
+
+_NOT_IN_DESK: Final = frozenset({"description", "watchers"})
 
 
 def tell(
@@ -63,15 +67,17 @@ def tell_staff(
         ),
         at,
     )
-    if summary := {name: change for name, change in changes.items() if name != "description"}:
+    if summary := {name: change for name, change in changes.items() if name not in _NOT_IN_DESK}:
         events.append(
             tx, DESK, Event.TICKET_UPDATED, _event(ticket, action, summary, actor, views.summary(whole)), at
         )
 
 
-def tell_counts(tx: Tx, before: Ticket, after: Ticket, *, by: User | None, at: Instant) -> None:
-    """Tell staff that a message or a file came or went, by the counts that it changed."""
-    changes: Changes = {}
+def tell_counts(
+    tx: Tx, before: Ticket, after: Ticket, *, by: User | None, at: Instant, also: Changes | None = None
+) -> None:
+    """Tell staff that a message or a file came or went, by the counts that it changed and what it did besides."""
+    changes: Changes = {**(also or {})}
     for name, count in (("message_count", views.message_count), ("file_count", views.file_count)):
         was, now = count(before, staff=True), count(after, staff=True)
         if was != now:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from servicedesk.desk import assignment, changes, clocks
+from servicedesk.desk import assignment, changes, clocks, notifications
 from servicedesk.desk.changes import require_version
 from servicedesk.desk.telling import Changes
 from servicedesk.domain import views, workflow
@@ -22,6 +22,7 @@ from servicedesk.domain.errors import (
     TransitionRefused,
 )
 from servicedesk.domain.events import DESK, Action, Event, staff_room, ticket_room
+from servicedesk.domain.notifications import Kind
 from servicedesk.domain.people import Preset, Role, User, fold, ref
 from servicedesk.domain.tickets import (
     TAGS_MAX,
@@ -104,6 +105,8 @@ def create(tx: Tx, draft: Draft, *, by: User, at: Instant) -> TicketBody:
     made = assignment.record(tx, ticket_id, decision, "created", at) if decision else None
     ticket = tickets.get(tx, ticket_id)
     _tell_created(tx, ticket, by, at)
+    if assignee is not None and assignee != by.id:
+        notifications.notify(tx, [assignee], Kind.ASSIGNED, ticket, by=None if decision else by, at=at)
     body = shown(tx, ticket, by, at)
     return msgspec.structs.replace(body, assignment=made) if by.is_staff else body
 
@@ -138,6 +141,7 @@ def move(
     by: User | None,
     at: Instant,
     versions: Versions = None,
+    quiet: bool = False,
 ) -> Ticket:
     """Move a ticket along the workflow; ``by`` is None when the desk itself does."""
     before = tickets.get(tx, ticket_id)
@@ -148,7 +152,7 @@ def move(
         return before
     workflow.check_move(before, to, staff=by is None or by.is_staff, comment=comment, at=at)
     columns, made = _moved(before, to, at)
-    after = changes.apply(tx, before, Action.STATUS, columns, made, by=by, reason=comment, at=at)
+    after = changes.apply(tx, before, Action.STATUS, columns, made, by=by, reason=comment, at=at, quiet=quiet)
     if before.status in WORKLOAD and to not in WORKLOAD and before.assigned_to is not None:
         assignment.drain(tx, at)
     return after
@@ -264,7 +268,8 @@ def to_close(conn: Connection, most: int) -> list[tuple[Instant, int]]:
 
 def close_by_itself(tx: Tx, ticket_id: int, at: Instant) -> None:
     """Close what has been resolved for long enough."""
-    move(tx, ticket_id, Status.CLOSED, comment="Closed by itself after the resolution.", by=None, at=at)
+    comment = "Closed by itself after the resolution."
+    move(tx, ticket_id, Status.CLOSED, comment=comment, by=None, at=at, quiet=True)
 
 
 def _writable(tx: Tx, ticket_id: int, verb: Verb, by: User) -> Ticket:

@@ -23,6 +23,7 @@ class Verb(StrEnum):
     ESCALATE = "escalate"
     REPLY = "reply"
     NOTE = "note"
+    WATCH = "watch"
     SEE_INTERNAL = "see_internal"
     SEE_DECISIONS = "see_decisions"
     BULK = "bulk"
@@ -52,6 +53,7 @@ ROLES: Final[dict[Verb, frozenset[Role]]] = {
     Verb.ESCALATE: STAFF,
     Verb.REPLY: EVERYBODY,
     Verb.NOTE: STAFF,
+    Verb.WATCH: STAFF,
     Verb.SEE_INTERNAL: STAFF,
     Verb.SEE_DECISIONS: STAFF,
     Verb.BULK: STAFF,

@@ -220,7 +220,7 @@ class FileEvent(msgspec.Struct, frozen=True):
     ticket: Counts
 
 
-STAFF_ONLY_FIELDS: Final = frozenset({"sla"})
+STAFF_ONLY_FIELDS: Final = frozenset({"sla", "watchers"})
 """Fields whose changes customers do not hear of."""
 
 

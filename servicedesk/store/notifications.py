@@ -1,6 +1,5 @@
-"""What each person is told of, and who watches which ticket, as rows."""
+"""What each person is told of, as rows."""
 
-from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from servicedesk.domain.errors import NotFound
@@ -118,6 +117,11 @@ def read_up_to(tx: Tx, user_id: int, notification_id: int) -> int:
     return cursor.rowcount
 
 
+def forget_all(tx: Tx, user_id: int) -> None:
+    """Forget everything that the person was told, who may not know it any more."""
+    tx.execute("DELETE FROM notifications WHERE user_id = ?", (user_id,))
+
+
 def prune(tx: Tx, before: Instant) -> int:
     """Forget some of what was read and is older; return how many that were."""
     cursor = tx.execute(
@@ -133,46 +137,6 @@ def oldest_read_at(conn: Connection) -> Instant | None:
         "SELECT created_at FROM notifications WHERE is_read = 1 ORDER BY created_at LIMIT 1"
     ).fetchone()
     return row[0] if row else None
-
-
-# Watchers --------------------------------------------------
-
-
-def watchers(conn: Connection, ticket_id: int) -> list[PersonRef]:
-    """Return who watches the ticket, in the order of their ids."""
-    found = conn.execute(
-        "SELECT u.id, u.name FROM ticket_watchers w JOIN users u ON u.id = w.user_id"
-        " WHERE w.ticket_id = ? AND w.watches = 1 ORDER BY u.id",
-        (ticket_id,),
-    )
-    return [PersonRef(*row) for row in found.fetchall()]
-
-
-def watcher_ids(conn: Connection, ticket_id: int) -> list[int]:
-    found = conn.execute(
-        "SELECT user_id FROM ticket_watchers WHERE ticket_id = ? AND watches = 1 ORDER BY user_id",
-        (ticket_id,),
-    )
-    return [user_id for (user_id,) in found.fetchall()]
-
-
-def set_watching(tx: Tx, ticket_id: int, user_id: int, watches: bool) -> None:
-    tx.execute(
-        "INSERT INTO ticket_watchers (ticket_id, user_id, watches) VALUES (?, ?, ?)"
-        " ON CONFLICT (ticket_id, user_id) DO UPDATE SET watches = excluded.watches",
-        (ticket_id, user_id, int(watches)),
-    )
-
-
-def start_watching(tx: Tx, ticket_id: int, user_ids: Iterable[int]) -> bool:
-    """Make these people watchers unless they stopped once; return whether any is new."""
-    added = 0
-    for user_id in user_ids:
-        added += tx.execute(
-            "INSERT INTO ticket_watchers (ticket_id, user_id) VALUES (?, ?) ON CONFLICT DO NOTHING",
-            (ticket_id, user_id),
-        ).rowcount
-    return added > 0
 
 
 # Rows --------------------------------------------------

@@ -8,6 +8,7 @@ import msgspec
 
 from servicedesk.domain.assignment import Candidate
 from servicedesk.domain.errors import NotFound, invalid
+from servicedesk.domain.mentions import Colleague
 from servicedesk.domain.people import Availability, Preset, Role, Team, User, fold
 from servicedesk.domain.times import Instant
 from servicedesk.store.db import Connection, Tx
@@ -40,6 +41,14 @@ def several(conn: Connection, user_ids: Collection[int]) -> list[User]:
     ).fetchall()
     teams = _teams_of(conn, [row["id"] for row in rows])
     return [_user(row, tuple(teams.get(row["id"], ()))) for row in rows]
+
+
+def colleagues(conn: Connection) -> list[Colleague]:
+    """Return all of the staff as far as calling them goes, those who left as well: they keep their handles."""
+    found = conn.execute(
+        "SELECT id, name, email, is_active FROM users WHERE role IN ('admin', 'supervisor', 'agent')"
+    )
+    return [Colleague(user_id, name, email, bool(active)) for user_id, name, email, active in found]
 
 
 def by_email(conn: Connection, email: str) -> User | None:

@@ -5,16 +5,18 @@ from typing import Any
 import msgspec
 import pytest
 
+from servicedesk.desk import messages, tickets
 from servicedesk.desk import notifications as desk
 from servicedesk.desk import people as staff
-from servicedesk.desk import tickets
+from servicedesk.desk import watchers as watching
 from servicedesk.desk.people import Edit, NewPerson
 from servicedesk.desk.tickets import Draft
 from servicedesk.domain.errors import NotFound
 from servicedesk.domain.notifications import KEPT, Kind, NotificationBody, excerpt
 from servicedesk.domain.people import Role, User
-from servicedesk.domain.tickets import Ticket
-from servicedesk.store import notifications
+from servicedesk.domain.tickets import Status, Ticket
+from servicedesk.domain.times import DAY
+from servicedesk.store import notifications, watchers
 from servicedesk.store import tickets as stored
 from servicedesk.store.db import Tx
 
@@ -217,6 +219,123 @@ def test_what_was_read_is_forgotten_after_ninety_days(tx: Tx, ann: User, rita: U
     assert desk.forget_old(tx, due - 1) == 0
     assert desk.forget_old(tx, due) == 1
     assert told(tx, ann) == [unread]
+    assert_counted(tx)
+
+
+# What is told of what happens ------------------------------------------------------------------------------------
+
+
+def say(tx: Tx, ticket: Ticket, by: User, body: str = "Well?", **fields: Any) -> None:
+    messages.post(tx, ticket.id, body, by=by, at=NOON, **fields)
+
+
+def test_a_new_agent_is_told_by_whomever_it_was_given(tx: Tx, ann: User, ben: User, rita: User) -> None:
+    ticket = a_ticket(tx, rita)
+
+    tickets.assign(tx, ticket.id, ann.id, by=ben, at=NOON)
+    tickets.assign(tx, ticket.id, ben.id, by=ben, at=NOON)
+
+    assert kinds(tx, ann) == ["assigned"]
+    assert kinds(tx, ben) == []
+
+
+def test_a_new_ticket_tells_its_agent_once(tx: Tx, ann: User, rita: User) -> None:
+    tickets.create(tx, Draft(title="Smoke"), by=rita, at=NOON)
+    tickets.create(tx, Draft(title="My own"), by=ann, at=NOON)
+
+    [one] = told(tx, ann)
+    assert (one.kind, one.actor, one.ticket.title) == ("assigned", None, "Smoke")
+
+
+def test_a_message_reaches_those_who_take_part(tx: Tx, ann: User, ben: User, rita: User) -> None:
+    ticket = a_ticket(tx, ann, requester=tickets.NewRequester(rita.email, rita.name), assigned_to=ben.id)
+    say(tx, ticket, rita, "It **burns**")
+    say(tx, ticket, ann, "Really?")
+
+    assert [(each.kind, each.actor and each.actor.name) for each in told(tx, ben)] == [
+        ("replied", "ann"),
+        ("assigned", "ann"),
+    ]
+    assert [(each.kind, each.text) for each in told(tx, rita)] == [("replied", "Really?")]
+
+
+def test_a_note_is_told_to_staff_alone(tx: Tx, ann: User, ben: User, rita: User) -> None:
+    ticket = a_ticket(tx, rita)
+    say(tx, ticket, ann)
+    say(tx, ticket, ben, "A hoax, @ann?", is_internal=True)
+    say(tx, ticket, ann, "No", is_internal=True)
+
+    assert kinds(tx, ann) == ["mentioned"]
+    assert kinds(tx, ben) == ["noted"]
+    assert kinds(tx, rita) == ["replied"]
+
+
+def test_who_is_called_watches_from_then_on(tx: Tx, ann: User, ben: User, rita: User) -> None:
+    ticket = a_ticket(tx, rita)
+
+    say(tx, ticket, ann, "Could you, @ben?")
+    say(tx, ticket, rita, "Hello?")
+
+    assert [person.name for person in watchers.of_ticket(tx, ticket.id)] == ["ann", "ben"]
+    assert kinds(tx, ben) == ["replied", "mentioned"]
+
+
+def test_a_customer_calls_nobody_and_is_not_called(tx: Tx, ann: User, rita: User) -> None:
+    ticket = a_ticket(tx, rita)
+
+    say(tx, ticket, rita, "@ann help")
+    say(tx, ticket, ann, "@rita yes", is_internal=True)
+
+    assert told(tx, ann) == told(tx, rita) == []
+
+
+def test_a_message_that_moves_the_ticket_is_told_once(tx: Tx, ann: User, rita: User) -> None:
+    ticket = a_ticket(tx, rita)
+    tickets.assign(tx, ticket.id, ann.id, by=ann, at=NOON)
+    say(tx, ticket, ann)
+    tickets.move(tx, ticket.id, Status.RESOLVED, by=ann, at=NOON)
+    say(tx, ticket, rita, "Again")
+
+    assert [(each.kind, each.text) for each in told(tx, ann)] == [("reopened", "Again")]
+    assert [(each.kind, each.text) for each in told(tx, rita)] == [
+        ("status", "Resolved"),
+        ("replied", "Well?"),
+    ]
+
+
+def test_an_escalation_tells_the_lead_and_who_watches_why(tx: Tx, ann: User, ben: User, rita: User) -> None:
+    team = staff.create_team(tx, staff.NewTeam(name="Field", lead_id=ben.id), at=NOON)
+    ticket = a_ticket(tx, ann, team_id=team.id)
+    watching.watch(tx, ticket.id, by=ann, at=NOON)
+    carl = somebody(tx, "carl")
+
+    tickets.escalate(tx, ticket.id, reason="It still burns", by=carl, at=NOON)
+
+    assert [(each.kind, each.text) for each in told(tx, ann) + told(tx, ben)] == [
+        ("escalated", "It still burns")
+    ] * 2
+
+
+def test_what_closes_by_itself_is_no_news(tx: Tx, ann: User, rita: User) -> None:
+    ticket = a_ticket(tx, rita)
+    tickets.assign(tx, ticket.id, ann.id, by=ann, at=NOON)
+    tickets.move(tx, ticket.id, Status.RESOLVED, by=ann, at=NOON)
+
+    assert tickets.close_resolved(tx, NOON + 8 * DAY) == 1
+
+    assert (kinds(tx, ann), kinds(tx, rita)) == ([], ["status"])
+
+
+def test_who_is_no_longer_staff_keeps_nothing_of_it(tx: Tx, ann: User, rita: User) -> None:
+    admin = somebody(tx, "admin", Role.ADMIN)
+    ticket = a_ticket(tx, rita)
+    say(tx, ticket, admin, "Psst, @ann", is_internal=True)
+
+    staff.edit(tx, ann.id, Edit(role=Role.CUSTOMER), by=admin, at=NOON)
+    say(tx, ticket, admin, "And?", is_internal=True)
+
+    assert told(tx, ann) == []
+    assert [person.name for person in watchers.of_ticket(tx, ticket.id)] == ["admin"]
     assert_counted(tx)
 
 
