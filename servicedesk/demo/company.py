@@ -2,10 +2,27 @@
 
 from typing import Final, NamedTuple
 
+from servicedesk.domain.calendars import Calendar, Holiday, Hours
 from servicedesk.domain.people import Availability, Preset, Role
 from servicedesk.domain.tickets import Priority
 
 LOW, MEDIUM, HIGH, CRITICAL = Priority
+
+
+_DAY: Final[Hours] = ((8 * 3600, 12 * 3600), (13 * 3600, 18 * 3600))
+OFFICE_HOURS: Final = Calendar(
+    "Office hours",
+    "Europe/Berlin",
+    (_DAY, _DAY, _DAY, _DAY, _DAY, (), ()),
+    (
+        Holiday("01-01", "New Year"),
+        Holiday("05-01", "Labour Day"),
+        Holiday("12-24", "Christmas Eve", ((8 * 3600, 12 * 3600),)),
+        Holiday("12-25", "Christmas"),
+        Holiday("12-26", "Boxing Day"),
+    ),
+)
+"""When somebody is there, with lunch between."""
 
 
 class Colleague(NamedTuple):

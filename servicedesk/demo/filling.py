@@ -6,14 +6,15 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from servicedesk.demo.company import COLLEAGUES, CUSTOMERS, GROUPS, OWNER, STORIES, Step, Story
+from servicedesk.demo.company import COLLEAGUES, CUSTOMERS, GROUPS, OFFICE_HOURS, OWNER, STORIES, Step, Story
 from servicedesk.demo.things import content_of
-from servicedesk.desk import agenda, files, messages, people, setup, tickets
+from servicedesk.desk import agenda, calendars, files, messages, people, setup, tickets
 from servicedesk.domain.files import NewFile, served_as
 from servicedesk.domain.people import Availability, Role, User
 from servicedesk.domain.tickets import Status
 from servicedesk.domain.times import HOUR, MINUTE, Instant
 from servicedesk.media.files import THUMBNAIL, Media
+from servicedesk.store import calendars as stored_calendars
 from servicedesk.store import people as stored_people
 from servicedesk.store import tickets as stored
 from servicedesk.store.db import Connection, Database, Tx
@@ -58,6 +59,7 @@ async def fill(db: Database, media: Media, *, password_hash: str, ids: Iterator[
     if db.peek(_has_tickets):
         raise NotEmpty("This desk has tickets already; the demo is for an empty one.")
     crowd = await db.write(_people, password_hash, at=now - WEEKS)
+    await db.write(_hours, at=now - WEEKS)
     life = _Life(db, media, crowd, ids)
     lived = now - WEEKS
     for event in sorted(_events(now)):
@@ -199,6 +201,11 @@ def _people(tx: Tx, password_hash: str, *, at: Instant) -> dict[str, User]:
             )
             people.create_team(tx, team, at=at)
     return {name: stored_people.get(tx, user.id) for name, user in crowd.items()}
+
+
+def _hours(tx: Tx, *, at: Instant) -> None:
+    if stored_calendars.by_name(tx, OFFICE_HOURS.name) is None:
+        calendars.create(tx, OFFICE_HOURS, at=at)
 
 
 def _doors(crowd: dict[str, User]) -> tuple[tuple[str, Role], ...]:

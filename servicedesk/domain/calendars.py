@@ -119,6 +119,11 @@ class Calendar(msgspec.Struct, frozen=True, dict=True, cache_hash=True):
         end = next(end for _, end in self.open_between(at, at + HORIZON))
         return None if end == at + HORIZON else end
 
+    def holiday_on(self, day: date) -> Holiday | None:
+        """Return what makes the day another than those of its weekday."""
+        found = {holiday.date: holiday for holiday in self.holidays}
+        return found.get(day.isoformat()) or found.get(day.isoformat()[5:])
+
     @cached_property
     def is_always_open(self) -> bool:
         return not self.holidays and all(_union(day) == AROUND_THE_CLOCK for day in self.week)

@@ -69,7 +69,13 @@ class Week(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class HolidayIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``date`` is a day, or month and day for every year; ``open`` is what remains of the day's hours."""
 
-    date: Annotated[str, Meta(max_length=10)]
+    date: Annotated[
+        str,
+        Meta(
+            description="2026-12-25, or 12-25 for every year",
+            extra_json_schema={"pattern": "^([0-9]{4}-)?[0-9]{2}-[0-9]{2}$"},
+        ),
+    ]
     name: OneLine
     open: Annotated[list[Pair], Meta(max_length=INTERVALS_MAX)] = []
 

@@ -15,6 +15,7 @@ STRICT: Final = {"wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"}
 PAGES: Final = (
     *("/", "/?view=mine", "/?view=unassigned&status=new", "/tickets/1", "/tickets/new"),
     *("/search?q=printer", "/search", "/numbers", "/people", "/people?edit=1", "/settings", "/api/docs"),
+    *("/settings/calendars", "/settings/calendars?edit=1"),
 )
 PHONE: Final = {"width": 390, "height": 844}
 
@@ -43,6 +44,10 @@ async def a_lived_in_desk(desk: Desk) -> Client:
     await agent.post(f"{path}/escalate", {"reason": "It burns for real now."})
     for n in range(4):
         await customer.ticket(f"More {n}", priority=("low", "medium", "high", "critical")[n])
+    week = {"mon": [["09:00", "12:00"], ["13:00", "17:00"]], "fri": [["00:00", "24:00"]]}
+    days = [{"date": "12-24", "name": "Christmas Eve", "open": [["09:00", "12:00"]]}]
+    hours = {"name": "Office hours", "zone": "Europe/Berlin", "week": week, "holidays": days}
+    await admin.post("/api/sla/calendars/", hours)
     return admin
 
 

@@ -34,6 +34,15 @@ async def test_the_company_has_forty_tickets_in_all_states(desk: Desk) -> None:
     assert len({t["requester"]["email"].partition("@")[2] for t in tickets}) == 5
 
 
+async def test_the_company_has_office_hours_with_lunch_between(desk: Desk) -> None:
+    admin = await fill(desk)
+
+    (hours,) = await admin.all("/api/sla/calendars/")
+
+    assert (hours["name"], hours["zone"]) == ("Office hours", "Europe/Berlin")
+    assert hours["week"]["fri"] == [["08:00", "12:00"], ["13:00", "18:00"]]
+
+
 async def test_an_admin_comes_along_only_where_there_is_none(desk: Desk) -> None:
     admin = await fill(desk)
 

@@ -21,7 +21,16 @@ async def html(client: Client, path: str) -> str:
 
 
 async def test_without_a_log_in_every_page_leads_to_it_and_back(desk: Desk) -> None:
-    for path in ("/", "/tickets/new", "/tickets/1", "/search?q=x", "/numbers", "/people", "/settings"):
+    for path in (
+        "/",
+        "/tickets/new",
+        "/tickets/1",
+        "/search?q=x",
+        "/numbers",
+        "/people",
+        "/settings",
+        "/settings/calendars",
+    ):
         async with desk.session().get(path, allow_redirects=False) as answer:
             assert answer.status == 303
             assert answer.headers["Location"].startswith("/login")
@@ -48,7 +57,7 @@ async def test_a_customer_gets_no_page_of_the_staff(desk: Desk) -> None:
     customer, agent = await desk.customer(), await desk.agent()
     foreign = await agent.ticket()
 
-    for path in ("/numbers", "/people"):
+    for path in ("/numbers", "/people", "/settings/calendars"):
         assert (await customer.get(path, headers=HTML)).status == 403
     assert (await customer.get(f"/tickets/{foreign['id']}", headers=HTML)).status == 404
 
@@ -135,7 +144,16 @@ async def test_pages_carry_no_inline_script_or_style(desk: Desk) -> None:
     admin = await desk.admin()
     await admin.ticket(description="[x](https://a.example)")
 
-    for path in ("/", "/tickets/1", "/numbers", "/people", "/settings", "/search?q=printer", "/api/docs"):
+    for path in (
+        "/",
+        "/tickets/1",
+        "/numbers",
+        "/people",
+        "/settings",
+        "/settings/calendars",
+        "/search?q=printer",
+        "/api/docs",
+    ):
         page = await html(admin, path)
         assert not re.search(r"<script(?![^>]*\ssrc=)|\sstyle=|\son[a-z]+=|javascript:", page), path
 
