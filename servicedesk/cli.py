@@ -1,4 +1,4 @@
-"""The command line: serve the desk, add its first user, show its settings."""
+"""The command line: serve the desk, add its first user, show its settings, print what happens on it."""
 
 import argparse
 import asyncio
@@ -147,6 +147,19 @@ def config(arguments: argparse.Namespace) -> int:
     return OK
 
 
+def tail(arguments: argparse.Namespace) -> int:
+    """Print events as they happen."""
+    from servicedesk import tail
+
+    _log("warning")
+    url = arguments.url or os.environ.get("SERVICEDESK_URL") or "http://127.0.0.1:8080"
+    try:
+        tail.tail(url, tail.token_from(arguments.token_file), arguments.room, arguments.state)
+    except tail.CannotTail as error:
+        raise BadUsage(str(error)) from None
+    return OK
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what is wrong in one line."""
@@ -166,6 +179,21 @@ def _parser() -> argparse.ArgumentParser:
         "--password-stdin", action="store_true", help="read everybody's password from standard input"
     )
     _data_dir_flag(filled)
+    tailed = _command(commands, "tail", tail, "print events as lines of JSON, for ever and without a gap")
+    tailed.add_argument("--url", help="the desk's address; default: SERVICEDESK_URL or http://127.0.0.1:8080")
+    tailed.add_argument(
+        "--token-file", metavar="FILE", help="default: SERVICEDESK_TOKEN, or the file SERVICEDESK_TOKEN_FILE"
+    )
+    tailed.add_argument(
+        "--room",
+        action="append",
+        default=[],
+        metavar="ROOM",
+        help="for example ticket:42, may be repeated; default: desk, and what concerns yourself",
+    )
+    tailed.add_argument(
+        "--state", metavar="FILE", help="remember the place here, and go on from it next time"
+    )
     user = commands.add_parser("user", help="people", allow_abbrev=False)
     users = user.add_subparsers(title="commands", required=True, metavar="COMMAND")
     added = _command(users, "add", add_user, "add a user while no server runs on the data folder")
