@@ -49,7 +49,7 @@ def apply(
         is_internal=internal,
         at=at,
     )
-    if changes.keys() & {"status", "priority"}:
+    if changes.keys() & {"status", "priority", "team_id"}:
         clocks.wind(tx, before.id, at)
     after = tickets.get(tx, before.id)
     telling.tell(tx, after, action, changes, by=by, reason=reason, at=at)

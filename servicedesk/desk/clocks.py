@@ -1,29 +1,71 @@
 """The SLA clocks of a ticket, worked out anew from its log at every change that touches them."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final
 
 from servicedesk.desk import telling
 from servicedesk.domain import sla, views
-from servicedesk.domain.events import Action
-from servicedesk.domain.sla import STANDARD, Clock, Clocks, Entry
-from servicedesk.domain.tickets import FromTo, Priority, Status
-from servicedesk.domain.times import Instant
-from servicedesk.store import history, tickets
+from servicedesk.domain.events import Action, RewindAgain
+from servicedesk.domain.sla import Clock, Clocks, Entry, Policy
+from servicedesk.domain.tickets import FromTo, Priority, Status, Ticket
+from servicedesk.domain.times import Instant, iso
+from servicedesk.store import history, policies, tickets
 from servicedesk.store.db import Connection, Tx
 
+AT_ONCE: Final = 100
+"""Tickets that are wound anew in one transaction."""
 
-def of_new(priority: Priority, at: Instant) -> dict[str, Any]:
+
+def of_new(conn: Connection, priority: Priority, team_id: int | None, at: Instant) -> dict[str, Any]:
     """Return the columns of a ticket that has just been created."""
-    return _columns(sla.clocks([Entry(at, Status.NEW, priority)]), at)
+    policy = policies.of_team(conn, team_id)
+    return _columns(sla.clocks([Entry(at, Status.NEW, priority)], policy), policy, at)
+
+
+def of_ticket(conn: Connection, ticket_id: int) -> tuple[Clocks, Policy]:
+    """Work the ticket's clocks out from its log, and say by which policy."""
+    facts = tickets.clock_facts(conn, ticket_id)
+    policy = policies.of_team(conn, facts.team_id)
+    return sla.clocks(history.clock_log(conn, ticket_id, facts, policy), policy), policy
 
 
 def wind(tx: Tx, ticket_id: int, at: Instant) -> None:
     """Work the clocks out from the log and store what they come to."""
-    log = history.clock_log(tx, ticket_id)
-    responded = tickets.get(tx, ticket_id).first_response_at
-    if responded is not None:
-        log = sorted([*log, Entry(responded, replied=True)], key=lambda entry: entry.at)
-    tickets.update(tx, ticket_id, _columns(sla.clocks(log), at))
+    tickets.update(tx, ticket_id, _columns(*of_ticket(tx, ticket_id), at))
+
+
+def hear(tx: Tx, ticket: Ticket, *, answers: bool, at: Instant) -> None:
+    """Wind the clocks of a ticket on which something was said to everybody, if that starts or stops one."""
+    if answers or policies.of_team(tx, ticket.team_id).awaits_next_responses:
+        wind(tx, ticket.id, at)
+
+
+def rewind_teams(tx: Tx, teams: Iterable[int]) -> None:
+    """Have the tickets of these teams wound anew, old ones too, since another promise counts for them."""
+    policies.rewind_from_the_top(tx, teams)
+    tx.after_commit(RewindAgain())
+
+
+def rewind_calendar(tx: Tx, calendar_id: int) -> None:
+    """Have the tickets wound anew whose time the calendar counts."""
+    for policy in policies.counting_in(tx, calendar_id):
+        rewind_teams(tx, policies.teams_following(tx, policy))
+
+
+def rewind(tx: Tx, at: Instant, most: int = AT_ONCE) -> int:
+    """Wind some of the tickets anew that are still to hear of a change; return how many.
+
+    How far it came is kept with what it did, so that a process that is killed goes on where it was.
+    """
+    work = policies.next_rewind(tx, most)
+    if work is None:
+        return 0
+    for ticket_id in work.tickets:
+        _rewind_one(tx, ticket_id, at)
+    policies.rewound(tx, work)
+    if policies.has_rewinds(tx):
+        tx.after_commit(RewindAgain())
+    return len(work.tickets)
 
 
 def to_warn(conn: Connection, most: int) -> list[tuple[Instant, int]]:
@@ -43,17 +85,43 @@ def warn(tx: Tx, ticket_id: int, at: Instant) -> None:
         telling.tell_staff(tx, ticket, Action.SLA, {"sla": FromTo(told, state)}, by=None, at=at)
 
 
-def _columns(clocks: Clocks, at: Instant) -> dict[str, Any]:
+def _rewind_one(tx: Tx, ticket_id: int, at: Instant) -> None:
+    """Wind the ticket anew and tell staff what it changes: the state, or what is due of an unresolved one."""
+    columns = _columns(*of_ticket(tx, ticket_id), at)
+    before = tickets.stored_clocks(tx, ticket_id, columns)
+    if columns == before:
+        return
+    tickets.update(tx, ticket_id, columns)
+    after = tickets.get(tx, ticket_id)
+    changed = {"sla": "sla_told", "due_at": "due_at"} if after.status.is_unresolved else {"sla": "sla_told"}
+    changes = {
+        name: FromTo(_shown(before[column]), _shown(columns[column]))
+        for name, column in changed.items()
+        if before[column] != columns[column]
+    }
+    if changes:
+        telling.tell_staff(tx, after, Action.SLA, changes, by=None, at=at)
+
+
+def _shown(value: object) -> object:
+    return iso(value) if isinstance(value, int) else value
+
+
+def _columns(clocks: Clocks, policy: Policy, at: Instant) -> dict[str, Any]:
+    phase, due_at, risk_at, breach_at = clocks.phase, clocks.due_at, clocks.risk_at, clocks.breach_at
+    has_policy, next_response = bool(clocks.cycles), clocks.next_response
+    awaited = next_response is not None and next_response.met_at is None
     return {
-        "sla_policy": STANDARD.name,
-        "sla_phase": clocks.phase,
+        "sla_policy": policy.name if has_policy else None,
+        "sla_phase": str(phase),
         "first_response_due_at": _due(clocks.first_response),
         "resolution_due_at": _due(clocks.resolution),
-        "due_at": clocks.due_at,
-        "risk_at": clocks.risk_at,
-        "breach_at": clocks.breach_at,
-        "sla_told": sla.state(clocks.phase, clocks.due_at, clocks.risk_at, clocks.breach_at, at),
-        "sla_wakes_at": _wakes_at(clocks.risk_at, clocks.breach_at, at),
+        "next_response_due_at": _due(next_response) if awaited else None,
+        "due_at": due_at,
+        "risk_at": risk_at,
+        "breach_at": breach_at,
+        "sla_told": str(sla.state(phase, due_at, risk_at, breach_at, at, has_policy=has_policy)),
+        "sla_wakes_at": _wakes_at(risk_at, breach_at, at),
     }
 
 

@@ -92,8 +92,7 @@ def _count(tx: Tx, ticket: Ticket, *, is_internal: bool, answers: bool, at: Inst
     if answers:
         columns["first_response_at"] = at
     stored.update(tx, ticket.id, columns)
-    if answers:
-        clocks.wind(tx, ticket.id, at)
+    clocks.hear(tx, ticket, answers=answers, at=at)
 
 
 def _called(tx: Tx, body: str, by: User) -> list[int]:

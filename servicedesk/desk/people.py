@@ -6,13 +6,13 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from servicedesk.desk import assignment, sessions
+from servicedesk.desk import assignment, clocks, sessions
 from servicedesk.domain.errors import FieldError, Forbidden, Invalid, LastAdmin, invalid
 from servicedesk.domain.events import PersonChanged
 from servicedesk.domain.people import SUPERVISORS, Availability, Preset, Role, Team, User
 from servicedesk.domain.tickets import distinct
 from servicedesk.domain.times import Instant
-from servicedesk.store import notifications, people
+from servicedesk.store import notifications, people, policies
 from servicedesk.store.db import Tx
 
 OWN: Final = frozenset({"name", "availability"})
@@ -60,6 +60,7 @@ class NewTeam(msgspec.Struct, frozen=True, kw_only=True):
     assignment: Preset = Preset.BALANCED
     lead_id: int | None = None
     member_ids: tuple[int, ...] = ()
+    sla_policy_id: int | None = None
 
 
 class TeamEdit(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +70,7 @@ class TeamEdit(msgspec.Struct, frozen=True, kw_only=True):
     assignment: Preset | UnsetType = UNSET
     lead_id: int | UnsetType | None = UNSET
     member_ids: tuple[int, ...] | UnsetType = UNSET
+    sla_policy_id: int | UnsetType | None = UNSET
 
     @property
     def values(self) -> dict[str, Any]:
@@ -111,8 +113,14 @@ def edit(tx: Tx, user_id: int, change: Edit, *, by: User, at: Instant) -> User:
 
 def create_team(tx: Tx, new: NewTeam, *, at: Instant) -> Team:
     _check_lead(tx, new.lead_id)
+    _check_policy(tx, new.sla_policy_id)
     made = people.insert_team(
-        tx, name=new.name.strip(), assignment=new.assignment, lead_id=new.lead_id, at=at
+        tx,
+        name=new.name.strip(),
+        assignment=new.assignment,
+        lead_id=new.lead_id,
+        sla_policy_id=new.sla_policy_id,
+        at=at,
     )
     _set_members(tx, made, new.member_ids)
     assignment.drain(tx, at)
@@ -126,7 +134,11 @@ def edit_team(tx: Tx, team_id: int, change: TeamEdit, *, at: Instant) -> Team:
     if "name" in plain:
         plain["name"] = plain["name"].strip()
     _check_lead(tx, plain.get("lead_id"))
-    people.update_team(tx, msgspec.structs.replace(before, **plain))
+    _check_policy(tx, plain.get("sla_policy_id"))
+    after = msgspec.structs.replace(before, **plain)
+    people.update_team(tx, after)
+    if after.sla_policy_id != before.sla_policy_id:
+        clocks.rewind_teams(tx, [team_id])
     if change.member_ids is not UNSET:
         _set_members(tx, before, change.member_ids)
     assignment.drain(tx, at)
@@ -200,6 +212,11 @@ def _set_members(tx: Tx, team: Team, user_ids: Collection[int]) -> None:
 def _check_lead(tx: Tx, lead_id: int | None) -> None:
     if lead_id is not None and (people.not_staff(tx, [lead_id]) or not people.get(tx, lead_id).is_active):
         raise invalid("/lead_id", "is nobody of the active staff")
+
+
+def _check_policy(tx: Tx, policy_id: int | None) -> None:
+    if policy_id is not None and not policies.exists(tx, policy_id):
+        raise invalid("/sla_policy_id", "is no policy", "unknown_id")
 
 
 def _name_each(pointer: str, ids: Collection[int], wrong: set[int], message: str) -> None:

@@ -345,7 +345,7 @@ def _insert(
             "waits": int(waits),
             "created_at": at,
             "updated_at": at,
-            **clocks.of_new(draft.priority, at),
+            **clocks.of_new(tx, draft.priority, draft.team_id, at),
         },
         tags,
     )

@@ -8,6 +8,7 @@ import msgspec
 from servicedesk.domain.calendars import StoredCalendar
 from servicedesk.domain.errors import Forbidden, NotFound
 from servicedesk.domain.people import ADMINS, EVERYBODY, STAFF, SUPERVISORS, Role, Team, User
+from servicedesk.domain.sla import StoredPolicy
 from servicedesk.domain.tickets import Message, Ticket
 
 
@@ -107,7 +108,7 @@ def _sees(actor: User, thing: object) -> bool:
             return actor.is_staff or not thing.is_internal
         case User():
             return actor.is_staff or thing.id == actor.id
-        case Team() | StoredCalendar():
+        case Team() | StoredCalendar() | StoredPolicy():
             return actor.is_staff
     raise TypeError(f"access knows no {type(thing).__name__}")
 

@@ -83,6 +83,10 @@ class DrainAgain(msgspec.Struct, frozen=True):
     """More waiting tickets may find an agent than one transaction gave out."""
 
 
+class RewindAgain(msgspec.Struct, frozen=True):
+    """Another promise counts for tickets whose clocks are not wound anew yet."""
+
+
 class CalendarChanged(msgspec.Struct, frozen=True):
     """The desk's hours are others: what was promised by this calendar is due at another time."""
 

@@ -63,6 +63,8 @@ class Team(msgspec.Struct, frozen=True, kw_only=True):
     assignment: Preset
     lead_id: int | None
     member_ids: tuple[int, ...]
+    sla_policy_id: int | None = None
+    """What is promised for its tickets; None follows the desk's default."""
     created_at: Instant
 
 

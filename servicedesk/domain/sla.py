@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
-from typing import Final
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -84,6 +84,19 @@ STANDARD: Final = Policy(
 """The policy of a desk that has set none."""
 
 
+class StoredPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """A policy as it is kept, with the version that a change must know."""
+
+    noun: ClassVar = "policy"
+
+    id: int
+    version: int
+    policy: Policy
+    calendar_id: int | None
+    is_default: bool
+    """Followed by whoever has no policy of their own."""
+
+
 class Phase(StrEnum):
     RUNNING = "running"
     PAUSED = "paused"
@@ -150,6 +163,16 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True):
     def risk_at(self) -> Instant | None:
         """Return when three quarters of its time are used up."""
         return self.at_share(RISKY)
+
+    def state(self, now: Instant) -> State:
+        """Return how this one promise stands."""
+        if self.breach_at is not None and self.breach_at < now:
+            return State.BREACHED
+        if self.met_at is not None:
+            return State.MET
+        if not self.is_running:
+            return State.PAUSED
+        return State.AT_RISK if (self.risk_at or 0) <= now else State.OK
 
     def at_share(self, percent: int) -> Instant | None:
         """Return when that share of the target is or was used, if nothing changes; None while paused or met.

@@ -65,6 +65,8 @@ class Sla(msgspec.Struct, frozen=True, kw_only=True):
     phase: str
     first_response_due_at: Instant | None
     resolution_due_at: Instant | None
+    next_response_due_at: Instant | None = None
+    """While the requester waits for another answer and one is promised."""
     due_at: Instant | None
     risk_at: Instant | None
     breach_at: Instant | None

@@ -10,8 +10,9 @@ from servicedesk.domain import sla
 from servicedesk.domain.assignment import Decision
 from servicedesk.domain.calendars import Hours, StoredCalendar, time_text
 from servicedesk.domain.people import Author, PersonRef, Requester, Role, Team, TeamRef, User
+from servicedesk.domain.sla import Clock, Clocks, Kind, Policy, Promise, StoredPolicy
 from servicedesk.domain.tickets import Change, FromTo, Message, Priority, Status, Ticket
-from servicedesk.domain.times import Instant, iso, iso_or_none
+from servicedesk.domain.times import SECOND, Instant, iso, iso_or_none
 
 
 class SlaBody(msgspec.Struct, frozen=True):
@@ -21,6 +22,8 @@ class SlaBody(msgspec.Struct, frozen=True):
     resolution_due_at: str | None
     policy: str | UnsetType | None = UNSET
     first_response_due_at: str | UnsetType | None = UNSET
+    next_response_due_at: str | UnsetType | None = UNSET
+    """While the requester waits for another answer."""
     due_at: str | UnsetType | None = UNSET
 
 
@@ -151,6 +154,65 @@ class TeamBody(msgspec.Struct, frozen=True, kw_only=True):
     assignment: str
     lead_id: int | None
     member_ids: tuple[int, ...]
+    sla_policy_id: int | None = None
+
+
+class TargetsBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds of business time; null promises nothing."""
+
+    first_response_s: int | None
+    next_response_s: int | None
+    resolution_s: int | None
+
+
+class PolicyBody(msgspec.Struct, frozen=True, kw_only=True):
+    """What is promised for each priority, and the statuses in which each clock stands still."""
+
+    id: int
+    name: str
+    is_default: bool
+    calendar_id: int | None
+    targets: dict[str, TargetsBody]
+    pauses: dict[str, tuple[str, ...]]
+    version: int
+
+
+class IntervalBody(msgspec.Struct, frozen=True):
+    start: str
+    end: str
+    kind: str
+    """``counted``, ``closed`` (the calendar) or ``paused`` (the ticket's status)."""
+    seconds: float
+
+
+class ClockBody(msgspec.Struct, frozen=True, kw_only=True):
+    """One cycle of one promise, and where its time went: ``intervals`` have no gap from its start to its end."""
+
+    name: str
+    cycle: int
+    state: str
+    target_s: float
+    started_at: str
+    due_at: str
+    met_at: str | None
+    breached_at: str | None
+    counted_s: float
+    closed_s: float
+    paused_s: float
+    intervals: tuple[IntervalBody, ...]
+
+
+class ReceiptBody(msgspec.Struct, frozen=True, kw_only=True):
+    """How the ticket's clocks came to stand where they do."""
+
+    ticket_id: int
+    policy: str
+    calendar: str
+    time_zone: str
+    state: str
+    due_at: str | None
+    computed_at: str
+    clocks: tuple[ClockBody, ...]
 
 
 Times = tuple[tuple[str, str], ...]
@@ -256,6 +318,7 @@ def staff_sla(shown: Ticket, at: Instant) -> SlaBody:
         iso_or_none(clocks.resolution_due_at),
         clocks.policy,
         iso_or_none(clocks.first_response_due_at),
+        iso_or_none(clocks.next_response_due_at),
         iso_or_none(clocks.due_at),
     )
 
@@ -348,7 +411,73 @@ def team(shown: Team) -> TeamBody:
         assignment=str(shown.assignment),
         lead_id=shown.lead_id,
         member_ids=shown.member_ids,
+        sla_policy_id=shown.sla_policy_id,
     )
+
+
+def policy(shown: StoredPolicy) -> PolicyBody:
+    return PolicyBody(
+        id=shown.id,
+        name=shown.policy.name,
+        is_default=shown.is_default,
+        calendar_id=shown.calendar_id,
+        targets={
+            str(priority): TargetsBody(
+                first_response_s=_seconds(targets.first_response),
+                next_response_s=_seconds(targets.next_response),
+                resolution_s=_seconds(targets.resolution),
+            )
+            for priority in reversed(Priority)
+            if (targets := shown.policy.targets.get(priority)) is not None
+        },
+        pauses={
+            str(promise): tuple(str(s) for s in Status if s in shown.policy.pauses.get(promise, ()))
+            for promise in Promise
+        },
+        version=shown.version,
+    )
+
+
+def receipt(ticket: Ticket, clocks: Clocks, by: Policy, at: Instant) -> ReceiptBody:
+    """Return each clock with its counted, closed and paused time, to the millisecond."""
+    return ReceiptBody(
+        ticket_id=ticket.id,
+        policy=by.name,
+        calendar=by.calendar.name,
+        time_zone=by.calendar.zone,
+        state=sla_state(ticket, at),
+        due_at=iso_or_none(clocks.due_at),
+        computed_at=iso(at),
+        clocks=tuple(_clock(clock, at) for clock in clocks.cycles),
+    )
+
+
+def _clock(clock: Clock, at: Instant) -> ClockBody:
+    intervals = clock.intervals(at)
+    counted, closed, paused = (
+        sum(i.end - i.start for i in intervals if i.kind is kind) / SECOND for kind in Kind
+    )
+    state = clock.state(at)
+    return ClockBody(
+        name=str(clock.name),
+        cycle=clock.cycle,
+        state=str(state),
+        target_s=clock.target / SECOND,
+        started_at=iso(clock.started_at),
+        due_at=iso(clock.due_at),
+        met_at=iso_or_none(clock.met_at),
+        breached_at=iso_or_none(clock.breach_at) if state is sla.State.BREACHED else None,
+        counted_s=counted,
+        closed_s=closed,
+        paused_s=paused,
+        intervals=tuple(
+            IntervalBody(iso(i.start), iso(i.end), str(i.kind), (i.end - i.start) / SECOND) for i in intervals
+        ),
+    )
+
+
+def _seconds(duration: int | None) -> int | None:
+    return None if duration is None else duration // SECOND
 
 
 def calendar(shown: StoredCalendar) -> CalendarBody:

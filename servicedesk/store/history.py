@@ -1,18 +1,37 @@
 """Every change of a ticket, and every decision about who gets it."""
 
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Final
 
 import msgspec
 
 from servicedesk.domain.people import PersonRef
-from servicedesk.domain.sla import Entry
+from servicedesk.domain.sla import Entry, Policy
 from servicedesk.domain.tickets import Change, FromTo, Priority, Status
 from servicedesk.domain.times import Instant
 from servicedesk.store.db import Connection, Tx
+from servicedesk.store.tickets import ClockFacts
 
 Changes = Mapping[str, FromTo]
+
+
+class _To(msgspec.Struct, frozen=True):
+    to: str
+
+
+class _ClockChanges(msgspec.Struct, frozen=True):
+    """Of a change what the clocks care about."""
+
+    status: _To | None = None
+    priority: _To | None = None
+
+
+_clock_changes: Final = msgspec.json.Decoder(_ClockChanges).decode
 _encode: Final = msgspec.json.Encoder().encode
+_moment: Final = attrgetter("at")
+_STATUS: Final = {str(status): status for status in Status}
+_PRIORITY: Final = {str(priority): priority for priority in Priority}
 _changes: Final = msgspec.json.Decoder(dict[str, FromTo]).decode
 
 
@@ -69,24 +88,42 @@ def count_decisions(conn: Connection, ticket_id: int) -> int:
     return int(row[0])
 
 
-def clock_log(conn: Connection, ticket_id: int) -> list[Entry]:
-    """Return what the clocks care about: statuses and priorities, each with its moment."""
+def clock_log(conn: Connection, ticket_id: int, facts: ClockFacts, policy: Policy) -> list[Entry]:
+    """Return what the clocks care about: statuses, priorities and what was said, each with its moment."""
     found = conn.execute(
         "SELECT created_at, changes FROM history WHERE ticket_id = ? ORDER BY seq", (ticket_id,)
     ).fetchall()
-    log = []
-    for at, raw in found:
-        changes = _changes(raw)
-        status, priority = changes.get("status"), changes.get("priority")
-        if status or priority:
-            log.append(
-                Entry(
-                    at,
-                    Status(str(status.to)) if status else None,
-                    Priority(str(priority.to)) if priority else None,
-                )
-            )
+    log = [entry for at, raw in found if (entry := clock_entry(at, raw)) is not None]
+    if facts.first_response_at is not None:
+        log.append(Entry(facts.first_response_at, replied=True))
+    if policy.awaits_next_responses:
+        log += _said(conn, ticket_id, facts.requester_id)
+    log.sort(key=_moment)
     return log
+
+
+def clock_entry(at: Instant, raw: str) -> Entry | None:
+    """Return what a row of the history is to the clocks."""
+    changes = _clock_changes(raw)
+    if changes.status is None and changes.priority is None:
+        return None
+    return Entry(
+        at,
+        None if changes.status is None else _STATUS[changes.status.to],
+        None if changes.priority is None else _PRIORITY[changes.priority.to],
+    )
+
+
+def _said(conn: Connection, ticket_id: int, requester_id: int) -> list[Entry]:
+    """Return who had the word when; what is not the requester's is an answer."""
+    found = conn.execute(
+        "SELECT created_at, author_id FROM messages WHERE ticket_id = ? AND is_internal = 0 ORDER BY id",
+        (ticket_id,),
+    )
+    return [
+        Entry(at, replied=author_id != requester_id, asked=author_id == requester_id)
+        for at, author_id in found.fetchall()
+    ]
 
 
 def record_decision(

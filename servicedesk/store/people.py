@@ -18,7 +18,7 @@ CAPACITY: Final = 10
 
 _FAMILIAR_AMONG: Final = 10
 _USER: Final = "id, email, name, role, is_active, max_tickets, skills, availability, created_at"
-_TEAM: Final = "id, name, assignment, lead_id, created_at"
+_TEAM: Final = "id, name, assignment, lead_id, sla_policy_id, created_at"
 
 
 # People --------------------------------------------------
@@ -244,12 +244,20 @@ def not_staff(conn: Connection, user_ids: Collection[int]) -> set[int]:
     return set(user_ids) - {user_id for (user_id,) in found}
 
 
-def insert_team(tx: Tx, *, name: str, assignment: Preset, lead_id: int | None, at: Instant) -> Team:
+def insert_team(
+    tx: Tx,
+    *,
+    name: str,
+    assignment: Preset,
+    lead_id: int | None,
+    sla_policy_id: int | None = None,
+    at: Instant,
+) -> Team:
     """Add a team without members; a name that another team has is refused as Invalid."""
     row = tx.execute(
-        "INSERT INTO teams (name, name_key, assignment, lead_id, created_at) VALUES (?, ?, ?, ?, ?)"
-        " ON CONFLICT (name_key) DO NOTHING RETURNING id",
-        (name, fold(name), assignment, lead_id, at),
+        "INSERT INTO teams (name, name_key, assignment, lead_id, sla_policy_id, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name_key) DO NOTHING RETURNING id",
+        (name, fold(name), assignment, lead_id, sla_policy_id, at),
     ).fetchone()
     if row is None:
         raise _name_taken()
@@ -262,8 +270,8 @@ def update_team(tx: Tx, team: Team) -> None:
     if other and other.id != team.id:
         raise _name_taken()
     tx.execute(
-        "UPDATE teams SET name = ?, name_key = ?, assignment = ?, lead_id = ? WHERE id = ?",
-        (team.name, fold(team.name), team.assignment, team.lead_id, team.id),
+        "UPDATE teams SET name = ?, name_key = ?, assignment = ?, lead_id = ?, sla_policy_id = ? WHERE id = ?",
+        (team.name, fold(team.name), team.assignment, team.lead_id, team.sla_policy_id, team.id),
     )
 
 
@@ -383,6 +391,7 @@ def _team(row: Any, member_ids: tuple[int, ...]) -> Team:
         assignment=Preset(row["assignment"]),
         lead_id=row["lead_id"],
         member_ids=member_ids,
+        sla_policy_id=row["sla_policy_id"],
         created_at=row["created_at"],
     )
 

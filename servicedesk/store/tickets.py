@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -22,7 +22,7 @@ SELECT t.id, t.title, t.description, t.status, t.priority, t.category, t.tags, t
     t.escalation_level, t.version, t.public_messages, t.internal_messages, t.public_files, t.internal_files,
     t.reopen_count, t.waits, t.created_at, t.updated_at, t.first_response_at, t.first_resolved_at,
     t.resolved_at, t.closed_at, t.sla_policy, t.sla_phase, t.first_response_due_at, t.resolution_due_at,
-    t.due_at, t.risk_at, t.breach_at
+    t.next_response_due_at, t.due_at, t.risk_at, t.breach_at
 """
 JOINS: Final = """
 JOIN users r ON r.id = t.requester_id
@@ -49,7 +49,7 @@ def from_row(row: sqlite3.Row | Sequence[Any]) -> Ticket:
         requester_id, requester_name, requester_email, assignee_id, assignee_name, team_id, team_name,
         level, version, public_messages, internal_messages, public_files, internal_files,
         reopens, waits, created, updated, responded, first_resolved, resolved, closed,
-        policy, phase, response_due, resolution_due, due, risk, breach,
+        policy, phase, response_due, resolution_due, next_due, due, risk, breach,
     ) = row  # fmt: skip
     return Ticket(
         id=id_,
@@ -82,6 +82,7 @@ def from_row(row: sqlite3.Row | Sequence[Any]) -> Ticket:
             phase=phase,
             first_response_due_at=response_due,
             resolution_due_at=resolution_due,
+            next_response_due_at=next_due,
             due_at=due,
             risk_at=risk,
             breach_at=breach,
@@ -166,6 +167,28 @@ def to_warn(conn: Connection, most: int) -> list[tuple[Instant, int]]:
         (most,),
     )
     return [(row[0], row[1]) for row in found.fetchall()]
+
+
+class ClockFacts(NamedTuple):
+    """What a ticket's clocks need to know beside its history."""
+
+    team_id: int | None
+    requester_id: int
+    first_response_at: Instant | None
+
+
+def clock_facts(conn: Connection, ticket_id: int) -> ClockFacts:
+    row = conn.execute(
+        "SELECT team_id, requester_id, first_response_at FROM tickets WHERE id = ?", (ticket_id,)
+    ).fetchone()
+    return ClockFacts(*row)
+
+
+def stored_clocks(conn: Connection, ticket_id: int, columns: Iterable[str]) -> dict[str, Any]:
+    """Return what these columns hold."""
+    names = list(columns)
+    row = conn.execute(f"SELECT {', '.join(names)} FROM tickets WHERE id = ?", (ticket_id,)).fetchone()
+    return dict(zip(names, row, strict=True))
 
 
 def sla_told(conn: Connection, ticket_id: int) -> str:

@@ -7,12 +7,11 @@ from urllib.parse import urlencode
 import msgspec
 from aiohttp import web
 
-from servicedesk.desk import assignment, files
+from servicedesk.desk import assignment, clocks, files
 from servicedesk.desk import messages as conversation
 from servicedesk.desk import tickets as desk
 from servicedesk.domain import views, workflow
 from servicedesk.domain.people import User
-from servicedesk.domain.sla import STANDARD, Promise
 from servicedesk.domain.tickets import Status, Ticket
 from servicedesk.domain.times import Instant
 from servicedesk.store import drafts, history, messages, people, reading, tickets
@@ -152,7 +151,7 @@ def _ticket(
         "drafts": {kind: body for kind, (body, _) in kept.items()},
         "draft_times": {kind: at for kind, (_, at) in kept.items()},
         "files": attached,
-        "sla_explained": _explained(conn, found, now) if staff else "",
+        **(_receipt(conn, found, now) if staff else {}),
     }
 
 
@@ -197,28 +196,21 @@ def _moves(found: Ticket, allowed: tuple[Status, ...]) -> list[dict[str, Any]]:
     ]
 
 
-def _explained(conn: Connection, found: Ticket, now: Instant) -> str:
-    """Say how the clocks came to stand where they do, pauses included."""
-    targets = STANDARD.targets[found.priority]
-    log = history.clock_log(conn, found.id)
-    paused = 0
-    since: Instant | None = None
-    for entry in log:
-        if entry.status is None:
-            continue
-        if since is not None:
-            paused, since = paused + entry.at - since, None
-        if STANDARD.stands(Promise.RESOLUTION, entry.status) and entry.status.is_unresolved:
-            since = entry.at
-    if since is not None:
-        paused += now - since
-    assert targets.first_response is not None
-    assert targets.resolution is not None
-    said = (
-        f"{found.sla.policy}: for {found.priority} priority the first answer within"
-        f" {wording.span(targets.first_response)}, the resolution within {wording.span(targets.resolution)}."
+def _receipt(conn: Connection, found: Ticket, now: Instant) -> Content:
+    """Say how the clocks came to stand where they do: in a sentence, and clock by clock."""
+    wound, policy = clocks.of_ticket(conn, found.id)
+    receipt: dict[str, Any] = msgspec.to_builtins(views.receipt(found, wound, policy, now))
+    if not receipt["clocks"]:
+        return {"sla_receipt": receipt, "sla_explained": "Nothing is promised for this ticket."}
+    for clock in receipt["clocks"]:
+        clock["label"] = wording.promise_label(clock["name"], clock["cycle"])
+    promised = ", ".join(
+        f"{clock['label'].lower()} within {wording.duration(clock['target_s'])}" for clock in receipt["clocks"]
     )
-    return f"{said} Pauses of {wording.span(paused)} are left out." if paused else f"{said} No pauses so far."
+    paused = max(clock["paused_s"] for clock in receipt["clocks"])
+    rest = f"Pauses of {wording.duration(paused)} are left out" if paused else "No pauses so far"
+    explained = f"{receipt['policy']}, {found.priority} priority: {promised}. {rest}."
+    return {"sla_receipt": receipt, "sla_explained": explained}
 
 
 def _part(call: Call) -> str:

@@ -62,6 +62,8 @@ class NewTeam(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     assignment: Preset = Preset.BALANCED
     lead_id: Id | None = None
     member_ids: MemberIds = []
+    sla_policy_id: Id | None = None
+    """What is promised for its tickets; null follows the desk's default."""
 
 
 class TeamPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,6 +71,7 @@ class TeamPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     assignment: Preset | UnsetType = UNSET
     lead_id: Id | UnsetType | None = UNSET
     member_ids: MemberIds | UnsetType = UNSET
+    sla_policy_id: Id | UnsetType | None = UNSET
 
 
 async def create(call: Call, body: NewPerson) -> UserBody:

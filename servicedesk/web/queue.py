@@ -212,6 +212,10 @@ def row(ticket: Ticket, now: Instant, *, staff: bool, unread: bool = False) -> d
 def clock(ticket: Ticket, sla: dict[str, Any]) -> dict[str, Any]:
     """Return the clocks with what is due next in words."""
     clocks = ticket.sla
-    answer_next = ticket.first_response_at is None and clocks.due_at == clocks.first_response_due_at
-    what = "First answer due" if answer_next else "Resolution due"
+    if ticket.first_response_at is None and clocks.due_at == clocks.first_response_due_at:
+        what = "First answer due"
+    elif clocks.due_at == clocks.next_response_due_at:
+        what = "Next answer due"
+    else:
+        what = "Resolution due"
     return {"due_at": sla.get("resolution_due_at"), **sla, "due_what": what}

@@ -11,12 +11,15 @@ from servicedesk.domain.views import (
     DecisionBody,
     FileBody,
     MessageBody,
+    PolicyBody,
+    ReceiptBody,
     TeamBody,
     TicketBody,
     UserBody,
 )
 from servicedesk.store import calendars as stored_calendars
 from servicedesk.store import people as stored_people
+from servicedesk.store import policies as stored_policies
 from servicedesk.store import tickets as stored
 from servicedesk.web import (
     assets,
@@ -36,6 +39,7 @@ from servicedesk.web import (
     pages,
     people,
     people_pages,
+    policies,
     search_pages,
     sessions,
     tickets,
@@ -47,6 +51,7 @@ from servicedesk.web.lists import Page, Paging
 TICKET: Final = by_number(stored.get)
 USER: Final = by_number(stored_people.get)
 CALENDAR: Final = by_number(stored_calendars.get)
+POLICY: Final = by_number(stored_policies.get)
 TEAM: Final = by_number(stored_people.team)
 
 TICKETS: Final = (
@@ -277,6 +282,34 @@ SLA: Final = (
         who=Verb.EDIT_SLA,
         on=CALENDAR,
     ),
+    get("/api/sla/policies/", policies.everything, query=Paging, returns=Page[PolicyBody], who=Verb.SEE_SLA),
+    post(
+        "/api/sla/policies/",
+        policies.create,
+        body=policies.NewPolicy,
+        returns=PolicyBody,
+        status=201,
+        who=Verb.EDIT_SLA,
+        location="/api/sla/policies/{id}",
+    ),
+    get(
+        "/api/sla/policies/{id}",
+        policies.one,
+        returns=PolicyBody,
+        who=Verb.SEE_SLA,
+        on=POLICY,
+        etag=True,
+    ),
+    put(
+        "/api/sla/policies/{id}",
+        policies.replace,
+        body=policies.NewPolicy,
+        returns=PolicyBody,
+        who=Verb.EDIT_SLA,
+        on=POLICY,
+    ),
+    delete("/api/sla/policies/{id}", policies.delete, status=204, who=Verb.EDIT_SLA, on=POLICY),
+    get("/api/tickets/{id}/sla", policies.receipt, returns=ReceiptBody, who=Verb.SEE_SLA, on=TICKET),
     delete("/api/sla/calendars/{id}", calendars.delete, status=204, who=Verb.EDIT_SLA, on=CALENDAR),
     post(
         "/api/sla/calendars/{id}/holidays",

@@ -9,10 +9,10 @@ from typing import Final
 from aiohttp import web
 
 from servicedesk.desk import agenda as desk
-from servicedesk.desk import assignment
+from servicedesk.desk import assignment, clocks
 from servicedesk.domain.agenda import Agenda
 from servicedesk.domain.errors import StorageFull
-from servicedesk.domain.events import DrainAgain, Due, SearchBehind
+from servicedesk.domain.events import DrainAgain, Due, RewindAgain, SearchBehind
 from servicedesk.domain.times import SECOND, Instant
 from servicedesk.store import search
 from servicedesk.store.db import Database, Tx
@@ -32,6 +32,7 @@ _AFTER_FAILURE: Final = 5.0
 Errand = Callable[[Tx, Instant], object]
 ERRANDS: Final[Mapping[type, Errand]] = {
     DrainAgain: assignment.drain,
+    RewindAgain: clocks.rewind,
     SearchBehind: lambda tx, at: search.catch_up(tx),
 }
 """What has no moment of its own but is done soon after it was asked for. Each asks again when there is more."""

@@ -22,6 +22,11 @@ _CHANGE_ICONS: Final = {
     "file_deleted": "file",
     "sla": "clock",
 }
+_PROMISES: Final = {
+    "first_response": "First answer",
+    "next_response": "Next answer",
+    "resolution": "Resolution",
+}
 _EXCLUSIONS: Final = {
     "inactive": "deactivated",
     "away": "away",
@@ -106,6 +111,12 @@ def initials(name: str) -> str:
 
 def status_label(status: str) -> str:
     return FACES[Status(status)].label
+
+
+def promise_label(promise: str, cycle: int = 1) -> str:
+    """Return what a clock is called; later cycles have their number."""
+    label = _PROMISES[promise]
+    return label if cycle == 1 else f"{label} {cycle}"
 
 
 def exclusion_label(code: str) -> str:

@@ -21,7 +21,7 @@ from servicedesk.domain.people import Role
 from servicedesk.web.api import Kind, Row
 from servicedesk.web.routes import ROWS
 from tests.served import Client, Desk
-from tests.web.wire import everything, hear, is_problem, is_safe, say
+from tests.web.wire import everything, hear, is_problem, is_safe, say, settled
 
 HOST = b"Host: desk\r\n"
 JSON = b"Content-Type: application/json\r\n"
@@ -544,6 +544,11 @@ LIKELY: dict[str, list[Any]] = {
     "week": [{"mon": [["09:00", "17:00"]]}, {"tue": [["17:00", "09:00"]]}, {}],
     "holidays": [[], [{"date": "12-25", "name": "Christmas"}], [{"date": "02-30", "name": "x"}]],
     "country": ["DE", "XX"],
+    "targets": [{"high": {"resolution_s": 3600}}, {"low": {"first_response_s": 0}}, {}],
+    "pauses": [{"resolution": ["pending"]}, {"next_response": ["closed"]}],
+    "calendar_id": [None, 1, 77],
+    "sla_policy_id": [None, 1, 77],
+    "is_default": [True, False],
     "subdivision": [None, "BY", "x"],
     "years": [[2026], [0], []],
 }
@@ -551,6 +556,7 @@ LIKELY: dict[str, list[Any]] = {
 
 async def anything_goes(crowd: Crowd, sent: Sent) -> None:
     session = await crowd.session(sent.role)
+    await settled(crowd.desk)
     before = everything(crowd.desk)
     options: dict[str, Any] = {"headers": dict(sent.headers)}
     if isinstance(sent.body, bytes):
@@ -684,6 +690,8 @@ async def furnish(desk: Desk) -> None:
     boss, hours = await desk.person(Role.SUPERVISOR), {"mon": [["09:00", "12:00"], ["13:00", "17:00"]]}
     for name in ("Office", "Nights"):
         await boss.post("/api/sla/calendars/", {"name": name, "zone": "Europe/Berlin", "week": hours})
+        targets = {"medium": {"first_response_s": 3600, "next_response_s": 3600, "resolution_s": 7200}}
+        await boss.post("/api/sla/policies/", {"name": name, "targets": targets, "calendar_id": 1})
 
 
 async def ask(session: ClientSession, method: str, path: str, **options: Any) -> tuple[int, Any, Any]:
