@@ -3,8 +3,9 @@
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 from aiohttp import web
@@ -20,7 +21,6 @@ from servicedesk.domain.calendars import (
     Hours,
     StoredCalendar,
     time_text,
-    zones,
 )
 from servicedesk.domain.errors import Invalid, Refused
 from servicedesk.domain.people import SUPERVISORS
@@ -33,7 +33,7 @@ from servicedesk.web.frame import Content
 from servicedesk.web.wording import MONTHS
 
 HERE: Final = "/settings/calendars"
-MOST: Final = 100
+STEP: Final = 24
 DAYS: Final = 7
 DAY_NAMES: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _DONE: Final = {
@@ -54,8 +54,11 @@ Values = Mapping[str, str]
 
 async def page(call: Call) -> web.Response:
     """Business hours."""
-    edited = call.request.query.get("edit", "")
-    return await _show(call, edited=int(edited) if edited.isdecimal() and len(edited) < 16 else None)
+    return await _show(call, edited=_number(call.request.query.get("edit", "")))
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isdecimal() and len(text) < 16 else None
 
 
 async def _show(
@@ -63,29 +66,37 @@ async def _show(
     *,
     edited: int | None = None,
     values: Values | None = None,
+    wanted: Values | None = None,
     errors: Mapping[str, str] | None = None,
     refusal: str | None = None,
     status: int = 200,
 ) -> web.Response:
-    """Show the page, with what was typed into the form and what is wrong with it."""
-    may_edit = call.actor.role in SUPERVISORS
+    """Show the page, with what was typed into the forms, the calendar's or the import's, and what is wrong."""
+    may_edit, after = call.actor.role in SUPERVISORS, _number(call.request.query.get("after", "")) or 0
 
     def read(conn: Connection) -> Content:
         one = stored.get(conn, edited) if edited is not None and may_edit else None
-        shown = stored.page(conn, limit=MOST)
+        found = stored.page(conn, after=after, limit=STEP + 1)
+        shown = found[:STEP]
         return {
             "calendars": [_shown(calendar, call.now) for calendar in shown],
+            "next_href": f"{HERE}?after={shown[-1].id}" if len(found) > STEP else None,
             "editing": one,
             "values": values or (_values(one) if one else _suggested(conn)),
+            "zones": _zones() if may_edit else (),
         }
 
     extra: Content = {"may_edit": may_edit, "errors": errors or {}, "refusal": refusal}
     extra["done"] = _DONE.get(call.request.query.get("done", ""))
     extra["weekdays"] = list(zip(WEEKDAYS, DAY_NAMES, strict=True))
-    extra["zones"] = sorted(zone for zone in zones() if "/" in zone or zone == "UTC") if may_edit else []
     year = datetime.fromtimestamp(call.now / SECOND, ZoneInfo("UTC")).year
-    extra["years"] = f"{year}, {year + 1}"
+    extra["wanted"] = wanted or {"years": f"{year}, {year + 1}"}
     return await frame.show(call, "calendars.html", read, extra=extra, status=status)
+
+
+@cache
+def _zones() -> tuple[str, ...]:
+    return tuple(sorted(zone for zone in available_timezones() if "/" in zone or zone == "UTC"))
 
 
 def _suggested(conn: Connection) -> Content:
@@ -226,8 +237,8 @@ async def save(call: Call) -> web.StreamResponse:
     fields = await auth.form_fields(call.request)
 
     async def act() -> None:
-        new, version = calendars.calendar_of(_checked(fields)), fields.get("version", "")
-        versions = frozenset({int(version)}) if version.isdecimal() and len(version) < 16 else None
+        new, version = calendars.calendar_of(_checked(fields)), _number(fields.get("version", ""))
+        versions = None if version is None else frozenset({version})
         await call.write(desk.replace, call.id, new, versions=versions, at=call.now)
 
     return await _done(call, fields, act, "saved")
@@ -246,7 +257,7 @@ async def import_holidays(call: Call) -> web.StreamResponse:
         found = await holidays.of_country(wanted.country, wanted.subdivision, wanted.years)
         await call.write(desk.add_holidays, call.id, found, at=call.now)
 
-    return await _done(call, None, act, "imported")
+    return await _done(call, fields, act, "imported")
 
 
 async def delete(call: Call) -> web.StreamResponse:
@@ -264,17 +275,18 @@ async def _done(
     try:
         await act()
     except Refused as refusal:
-        values = None if fields is None else dict(fields)
-        if values and edited is not None:
+        typed = dict(fields) if fields is not None else {}
+        errors = _by_field(refusal, typed)
+        if edited is not None:
             # Who has read the refusal and saves again means it.
-            values["version"] = str(call.peek(stored.get, edited).version)
-        errors = _by_field(refusal, values or {})
+            typed["version"] = str(call.peek(stored.get, edited).version)
         return await _show(
             call,
             edited=edited,
-            values=values,
+            values=None if "zone" not in typed else typed,
+            wanted=None if "country" not in typed else typed,
             errors=errors,
-            refusal=None if errors and values else refusal.detail,
+            refusal=None if errors.keys() & {*typed, "week"} else refusal.detail,
             status=problems.status_of(refusal),
         )
     back = f"&edit={edited}#edit" if done == "imported" else ""

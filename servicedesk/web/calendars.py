@@ -103,7 +103,7 @@ class Import(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     country: Annotated[str, Meta(min_length=2, max_length=5)]
     subdivision: Annotated[str, Meta(max_length=80)] | None = None
-    years: Annotated[list[Annotated[int, Meta(ge=1970, le=2200)]], Meta(min_length=1, max_length=YEARS_MAX)]
+    years: Annotated[list[Annotated[int, Meta(ge=1970, le=2100)]], Meta(min_length=1, max_length=YEARS_MAX)]
     language: Annotated[str, Meta(max_length=10)] | None = None
     """In which the names are; English where there is such a list."""
 

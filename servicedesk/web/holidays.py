@@ -1,6 +1,7 @@
 """The public holidays of countries, from the library ``holidays`` where it is installed."""
 
 import asyncio
+import warnings
 from collections.abc import Collection
 from functools import cache
 from typing import Any
@@ -37,8 +38,12 @@ def _of_country(
         raise invalid(
             "/language", f"is none of: {', '.join(languages) or 'only its own'}", "unknown_language"
         )
+    # Of years that it cannot know, it warns on the console where nobody looks.
+    warnings.filterwarnings("ignore", module="holidays")
     chosen = language or (ENGLISH if ENGLISH in languages else None)
     found = holidays.country_holidays(country, subdiv=subdivision or None, years=years, language=chosen)
+    if not any(day.year in years for day in found):
+        raise invalid("/years", f"are beyond what is known of {country}", "unknown_years")
     return [
         Holiday(day.isoformat(), " ".join(name.split())[:NAME_MAX])
         for day, name in sorted(found.items())

@@ -444,7 +444,10 @@ def test_a_sound_calendar_has_no_problems() -> None:
     assert refused(a_calendar("09-12 13-24", Holiday("02-29", "Leap day"), Holiday("2026-12-24", "x"))) == []
 
 
-@pytest.mark.parametrize("zone", ["", "Mars/Olympus", "Europe", "../etc/passwd", "europe/berlin", "/UTC"])
+@pytest.mark.parametrize(
+    "zone",
+    ["", "Mars/Olympus", "Europe", "../etc/passwd", "/UTC", "a\0b", "\ud800", "localtime", "right/UTC"],
+)
 def test_a_zone_that_does_not_exist_is_refused(zone: str) -> None:
     assert refused(a_calendar(zone=zone)) == [("/zone", "unknown_zone")]
 

@@ -121,7 +121,8 @@ async def test_the_import_form_adds_the_holidays(desk: Desk) -> None:
     assert done.headers["Location"] == f"{HERE}?done=imported&edit=1#edit"
     assert "2026-01-06 Epiphany" in await text(boss, f"{HERE}?edit=1")
     assert wrong.status == 422
-    assert "/country: is no country" in shown(wrong)
+    assert "Is no country whose holidays are known" in shown(wrong)
+    assert 'value="XX"' in wrong.body.decode()
 
 
 async def test_the_delete_form_removes_a_calendar(desk: Desk) -> None:
@@ -144,6 +145,20 @@ async def test_staff_read_the_hours_and_get_no_form(desk: Desk) -> None:
     assert (await send(agent, HERE, **FIELDS)).status == 403
     assert "Business hours" in await text(agent, "/settings")
     assert "Business hours" not in await text(await desk.customer(), "/settings")
+
+
+async def test_many_calendars_are_shown_some_at_a_time(desk: Desk) -> None:
+    boss = await a_supervisor(desk)
+    for number in range(26):
+        await a_calendar(boss, name=f"Number {number}.")
+
+    first, second = await text(boss), await text(boss, f"{HERE}?after=24")
+
+    assert "Number 23." in first
+    assert "Number 24." not in first
+    assert "Show more" in first
+    assert "Number 25." in second
+    assert "Show more" not in second
 
 
 @pytest.mark.parametrize("edit", ["0", "x", "9" * 30, "-1", ""])

@@ -275,6 +275,16 @@ async def test_the_names_are_in_the_language_that_is_asked_for(desk: Desk) -> No
     assert "Karfreitag" in [holiday["name"] for holiday in answer.body["holidays"]]
 
 
+async def test_a_year_whose_moon_nobody_has_reckoned_brings_what_is_known(desk: Desk) -> None:
+    boss = await a_supervisor(desk)
+    await a_calendar(boss)
+
+    answer = await take(boss, country="IN", years=[2060])
+
+    assert answer.status == 200
+    assert "2060-08-15" in [holiday["date"] for holiday in answer.body["holidays"]]
+
+
 @pytest.mark.parametrize(
     ("body", "pointers"),
     [
@@ -284,6 +294,7 @@ async def test_the_names_are_in_the_language_that_is_asked_for(desk: Desk) -> No
         ({"language": "tlh"}, ["/language"]),
         ({"years": []}, ["/years"]),
         ({"years": [1, 2026]}, ["/years/0"]),
+        ({"years": [1970], "country": "SS"}, ["/years"]),
         ({"years": list(range(2000, 2011))}, ["/years"]),
         ({"country": 1, "years": "2026", "state": "BY"}, ["/country", "/state", "/years"]),
     ],
