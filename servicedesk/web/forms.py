@@ -7,11 +7,13 @@ import msgspec
 from aiohttp import hdrs, web
 from multidict import MultiMapping
 
+from servicedesk.desk import notifications
 from servicedesk.desk import people as desk
 from servicedesk.domain.errors import Invalid, NotFound, RateLimited, Refused
 from servicedesk.domain.people import Availability
 from servicedesk.domain.tickets import BODY_MAX
 from servicedesk.store import drafts, reading
+from servicedesk.store.db import Tx
 from servicedesk.web import (
     auth,
     decode,
@@ -156,7 +158,13 @@ async def keep_draft(call: Call, body: Draft) -> None:
 
 
 async def mark_read(call: Call, body: Seen) -> None:
-    await call.write(reading.mark, call.actor.id, call.id, body.message_id)
+    """Note how far the person has read; what they were told of the ticket is read with it."""
+
+    def job(tx: Tx) -> None:
+        reading.mark(tx, call.actor.id, call.id, body.message_id)
+        notifications.read_ticket(tx, call.id, by=call.actor, at=call.now)
+
+    await call.write(job)
 
 
 # Log-in ----------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from aiohttp import web
 from msgspec import UNSET, Meta, UnsetType
 
 from servicedesk.desk import people as desk
-from servicedesk.domain import views
+from servicedesk.domain import mentions, views
 from servicedesk.domain.passwords import password_errors
 from servicedesk.domain.people import Availability, Preset, Role, User
 from servicedesk.domain.views import TeamBody, UserBody
@@ -57,6 +57,14 @@ class PeopleQuery(Paging, frozen=True, kw_only=True):
     q: Annotated[str, Meta(max_length=200)] = ""
 
 
+class CalledBody(msgspec.Struct, frozen=True):
+    """Somebody of the staff, and how a message calls them."""
+
+    id: int
+    name: str
+    handle: str
+
+
 class NewTeam(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: OneLine
     assignment: Preset = Preset.BALANCED
@@ -98,6 +106,22 @@ async def everybody(call: Call, query: PeopleQuery) -> web.Response:
             lambda after, limit: _numbered(stored.page(conn, after=after, limit=limit, **wanted)),
             lambda: stored.count(conn, **wanted),
         )
+
+    return await call.read(listed)
+
+
+async def called(call: Call, paging: Paging) -> web.Response:
+    """Return whom a message of the staff can call by ``@handle``, in the order in which they were added."""
+
+    def listed(conn: Connection) -> web.Response:
+        staff = sorted(stored.colleagues(conn))
+        own = mentions.handles(staff)
+        shown = [CalledBody(each.id, each.name, own[each.id]) for each in staff if each.is_active]
+
+        def fetch(after: int, limit: int) -> list[tuple[int, CalledBody]]:
+            return [(each.id, each) for each in shown if each.id > after][:limit]
+
+        return lists.numbered(call, paging, fetch, lambda: len(shown))
 
     return await call.read(listed)
 

@@ -4,7 +4,9 @@ from typing import Final
 
 from servicedesk.domain.access import Verb
 from servicedesk.domain.listing import TicketQuery
+from servicedesk.domain.notifications import NotificationBody
 from servicedesk.domain.numbers import Numbers, NumbersQuery
+from servicedesk.domain.people import PersonRef
 from servicedesk.domain.views import (
     CalendarBody,
     ChangeBody,
@@ -33,6 +35,7 @@ from servicedesk.web import (
     listing,
     live,
     messages,
+    notifications,
     number_pages,
     numbers,
     openapi,
@@ -44,6 +47,7 @@ from servicedesk.web import (
     sessions,
     tickets,
     uploads,
+    watchers,
 )
 from servicedesk.web.api import Kind, Row, by_number, delete, form, get, page, patch, post, put
 from servicedesk.web.lists import Page, Paging
@@ -157,6 +161,52 @@ MESSAGES: Final = (
     ),
 )
 
+WATCHERS: Final = (
+    get(
+        "/api/tickets/{id}/watchers",
+        watchers.listed,
+        query=Paging,
+        returns=Page[PersonRef],
+        who=Verb.WATCH,
+        on=TICKET,
+    ),
+    put(
+        "/api/tickets/{id}/watchers",
+        watchers.choose,
+        body=watchers.Watchers,
+        returns=Page[PersonRef],
+        who=Verb.WATCH,
+        on=TICKET,
+    ),
+    put("/api/tickets/{id}/watch", watchers.watch, returns=Page[PersonRef], who=Verb.WATCH, on=TICKET),
+    delete("/api/tickets/{id}/watch", watchers.unwatch, status=204, who=Verb.WATCH, on=TICKET),
+)
+
+NOTIFICATIONS: Final = (
+    get(
+        "/api/notifications/",
+        notifications.listed,
+        query=notifications.NotificationQuery,
+        returns=notifications.NotificationPage,
+        who=Verb.ANYTHING,
+    ),
+    post(
+        "/api/notifications/read",
+        notifications.read,
+        body=notifications.ReadUpTo,
+        returns=notifications.Unread,
+        who=Verb.ANYTHING,
+    ),
+    patch(
+        "/api/notifications/{id}",
+        notifications.mark,
+        body=notifications.NotificationPatch,
+        returns=NotificationBody,
+        who=Verb.ANYTHING,
+        refuses=(404,),
+    ),
+)
+
 SESSIONS: Final = (
     post(
         "/api/auth/login",
@@ -218,6 +268,13 @@ PEOPLE: Final = (
         status=201,
         who=Verb.CREATE_PERSON,
         location="/api/users/{id}",
+    ),
+    get(
+        "/api/users/handles",
+        people.called,
+        query=Paging,
+        returns=Page[people.CalledBody],
+        who=Verb.SEE_PEOPLE,
     ),
     get("/api/users/{id}", people.one, returns=UserBody, who=Verb.SEE, on=USER),
     patch(
@@ -430,6 +487,8 @@ FORMS: Final = (
 ROWS: Final[tuple[Row, ...]] = (
     *TICKETS,
     *MESSAGES,
+    *WATCHERS,
+    *NOTIFICATIONS,
     *FILES,
     *SESSIONS,
     *PEOPLE,
