@@ -7,7 +7,7 @@ from typing import Final
 from servicedesk.desk import clocks, notifications, tickets
 from servicedesk.domain.agenda import Kind
 from servicedesk.domain.times import Instant
-from servicedesk.store import idempotency
+from servicedesk.store import events, idempotency
 from servicedesk.store.db import Connection, Tx
 
 AT_ONCE: Final = 20
@@ -65,6 +65,7 @@ ROWS: Final = (
     Row(Kind.SLA, clocks.to_warn, clocks.warn),
     chore(Kind.NOTIFICATIONS, notifications.next_forgetting_at, notifications.forget_old),
     chore(Kind.IDEMPOTENCY, idempotency.next_forgetting_at, idempotency.forget_old),
+    chore(Kind.EVENTS, events.next_pruning_at, events.prune),
 )
 
 

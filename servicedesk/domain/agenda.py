@@ -18,6 +18,7 @@ class Kind(StrEnum):
     SLA = "sla"
     NOTIFICATIONS = "notifications"
     IDEMPOTENCY = "idempotency"
+    EVENTS = "events"
 
 
 class Agenda:

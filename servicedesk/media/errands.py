@@ -37,9 +37,7 @@ def main(jobs: Any, perform: Callable[[Any], msgspec.Struct]) -> None:
         os._exit(0)
 
 
-def _serve(
-    orders: BinaryIO, reports: BinaryIO, jobs: Any, perform: Callable[[Any], msgspec.Struct]
-) -> None:
+def _serve(orders: BinaryIO, reports: BinaryIO, jobs: Any, perform: Callable[[Any], msgspec.Struct]) -> None:
     decode, encode = msgspec.msgpack.Decoder(Order[jobs]).decode, msgspec.msgpack.encode
     while length := orders.read(LENGTH):
         order = decode(orders.read(int.from_bytes(length, "big")))

@@ -7,18 +7,17 @@ import msgspec
 
 from servicedesk.domain.events import Told
 from servicedesk.domain.times import DAY, Instant, iso
-from servicedesk.store import meta
 from servicedesk.store.db import Connection, Tx
 
 KEPT: Final = 30 * DAY
 KEPT_EVENTS: Final = 1_000
 """What a room keeps at least, however old."""
 PRUNED_AT_ONCE: Final = 2_000
+PRUNED_TOGETHER: Final = 200
+"""Events of a room that wait for each other before they go: one by one they would cost a transaction each."""
 CHUNK_EVENTS: Final = 64
 CHUNK_BYTES: Final = 65_536
 
-_EPOCH: Final = "epoch"
-_EPOCH_OF: Final = "epoch_of"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -82,36 +81,38 @@ def read_on(conn: Connection, room: str, seq: int) -> list[bytes] | None:
     return frames or None
 
 
+def next_pruning_at(conn: Connection) -> Instant | None:
+    """Return when some events of a room are to go."""
+    moments = []
+    for room_id, latest in _big_rooms(conn):
+        due = conn.execute(
+            "SELECT created_at FROM events WHERE room_id = ? AND seq <= ? ORDER BY seq LIMIT 1 OFFSET ?",
+            (room_id, latest - KEPT_EVENTS, PRUNED_TOGETHER - 1),
+        ).fetchone()
+        if due is not None:
+            moments.append(due[0] + KEPT + 1)
+    return min(moments, default=None)
+
+
 def prune(tx: Tx, at: Instant) -> int:
     """Drop some of what is older than 30 days and not among its room's last 1,000; return how many events went."""
     gone = 0
-    for room_id, latest in tx.execute(
-        "SELECT id, top FROM rooms WHERE top > ? ORDER BY id", (KEPT_EVENTS,)
-    ).fetchall():
-        cursor = tx.execute(
-            "DELETE FROM events WHERE room_id = ? AND seq IN (SELECT seq FROM events WHERE room_id = ?"
-            " AND seq <= ? AND created_at < ? ORDER BY seq LIMIT ?)",
-            (room_id, room_id, latest - KEPT_EVENTS, at - KEPT, PRUNED_AT_ONCE - gone),
+    for room_id, latest in _big_rooms(tx):
+        oldest = tx.execute(
+            "SELECT seq, created_at FROM events WHERE room_id = ? AND seq <= ? ORDER BY seq LIMIT ?",
+            (room_id, latest - KEPT_EVENTS, PRUNED_AT_ONCE - gone),
         )
-        gone += cursor.rowcount
+        old = [(room_id, seq) for seq, created_at in oldest.fetchall() if created_at < at - KEPT]
+        tx.executemany("DELETE FROM events WHERE room_id = ? AND seq = ?", old)
+        gone += len(old)
         if gone >= PRUNED_AT_ONCE:
             break
     return gone
 
 
-def epoch(conn: Connection) -> str:
-    """Return the name of this log: positions in another one mean nothing here."""
-    return meta.get(conn, _EPOCH)
-
-
-def settle_epoch(tx: Tx, database: str, fresh: str) -> None:
-    """Keep the epoch while the log belongs to the same file; a copy in another place gets a fresh one.
-
-    ``database`` identifies the file on this machine, by device and inode.
-    """
-    if not meta.get(tx, _EPOCH) or meta.get(tx, _EPOCH_OF) != database:
-        meta.put(tx, _EPOCH, fresh)
-        meta.put(tx, _EPOCH_OF, database)
+def _big_rooms(conn: Connection) -> list[tuple[int, int]]:
+    """Return the rooms that have more events than are always kept, each with its latest place."""
+    return conn.execute(f"SELECT id, top FROM rooms WHERE top > {KEPT_EVENTS} ORDER BY id").fetchall()
 
 
 def _room(conn: Connection, name: str) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from servicedesk.domain import views
 from servicedesk.domain.events import DESK, staff_room, ticket_room, user_room
 from servicedesk.domain.people import STAFF, User
 from servicedesk.domain.times import Instant
-from servicedesk.store import events, people, reading
+from servicedesk.store import epoch, events, people, reading
 from servicedesk.store.db import Connection
 from servicedesk.web import auth, queue, wording
 from servicedesk.web.api import Call
@@ -116,7 +116,7 @@ def _positions(conn: Connection, actor: User, ticket_id: int | None) -> Content:
         if actor.is_staff:
             rooms.append(staff_room(ticket_id))
     return {
-        "epoch": events.epoch(conn),
+        "epoch": epoch.current(conn),
         "ticket": ticket_id,
         "rooms": {room: events.top(conn, room) for room in rooms},
     }

@@ -32,7 +32,7 @@ from servicedesk.live import rooms
 from servicedesk.live.connection import Connection
 from servicedesk.live.hub import Hub
 from servicedesk.live.protocol import LIMITS, SUBPROTOCOL, TICKET_PREFIX, AccessRevoked, Close
-from servicedesk.store import db, events, people, sessions, tickets
+from servicedesk.store import db, epoch, events, people, sessions, tickets
 from servicedesk.web import auth, commands
 from servicedesk.web.api import Call
 from servicedesk.web.commands import Talk
@@ -48,7 +48,6 @@ HELD: Final = 0.5
 RETRY_FIRST: Final = 500
 """Milliseconds after which the first may come back when the server stops; the others follow bit by bit."""
 RETRY_EACH: Final = 2
-PRUNE_EVERY: Final = 3600.0
 
 _close_code: Final = struct.Struct("!H").pack
 _head_16: Final = struct.Struct("!BBH").pack
@@ -282,15 +281,17 @@ HUB: Final = web.AppKey("hub", Hub)
 
 async def running(app: web.Application) -> AsyncIterator[None]:
     """Let the hub hear what the database tells, as long as the application runs."""
-    desk = Desk(app, await _settled_epoch(app))
+    mark = epoch.MarkFile(app[SETTINGS].data_dir / epoch.FILE)
+    desk = Desk(app, await _settled_epoch(app, mark))
     hub = app[HUB] = Hub(desk, monotonic, app[CLOCK])
+    app[DB].listen(mark.hear)  # before anybody else hears of it
     app[DB].listen(hub.hear)
-    tasks = [asyncio.create_task(_beat(hub)), asyncio.create_task(_prune(app))]
+    beating = asyncio.create_task(_beat(hub))
     yield
-    for task in tasks:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+    beating.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await beating
+    mark.close()
 
 
 async def drain(app: web.Application) -> None:
@@ -304,10 +305,19 @@ def _retry(hub: Hub) -> bytes:
     return msgspec.json.encode({"retry_ms": RETRY_FIRST + secrets.randbelow(latest)})
 
 
-async def _settled_epoch(app: web.Application) -> str:
-    found = os.stat(app[SETTINGS].database)
-    await app[DB].write(events.settle_epoch, f"{found.st_dev}:{found.st_ino}", secrets.token_urlsafe(12))
-    return app[DB].peek(events.epoch)
+async def _settled_epoch(app: web.Application, mark: epoch.MarkFile) -> str:
+    """Return the log's name, and have the mark follow the log from here on."""
+    found, fresh = os.stat(app[SETTINGS].database), secrets.token_urlsafe(12)
+    try:
+        here = await app[DB].write(epoch.settle, f"{found.st_dev}:{found.st_ino}", mark.read(), fresh)
+    except StorageFull:
+        log.warning("the disk is full: the log's new name is for today alone")
+        mark.remove()
+        return fresh
+    if mark.begin(here):
+        with contextlib.suppress(StorageFull):
+            await app[DB].write(epoch.note_marked)
+    return here.epoch
 
 
 async def _beat(hub: Hub) -> None:
@@ -317,16 +327,3 @@ async def _beat(hub: Hub) -> None:
             hub.tick()
         except Exception:
             log.exception("the hub's beat failed")
-
-
-async def _prune(app: web.Application) -> None:
-    """Drop old events a little at a time."""
-    pause = PRUNE_EVERY
-    while True:
-        await asyncio.sleep(pause)
-        try:
-            gone = await app[DB].write(events.prune, app[CLOCK]())
-        except StorageFull:
-            log.warning("old events stay for now: the disk is full")
-            gone = 0
-        pause = 1.0 if gone >= events.PRUNED_AT_ONCE else PRUNE_EVERY

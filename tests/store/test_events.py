@@ -1,8 +1,12 @@
 """The log of what was told: gapless, in order, and known by the file that it lies in."""
 
+import pytest
+
 from servicedesk.domain.events import Told
+from servicedesk.domain.times import DAY, Instant
 from servicedesk.store import events
 from servicedesk.store.db import Tx
+from servicedesk.store.events import KEPT, KEPT_EVENTS, PRUNED_TOGETHER
 
 
 def write(tx: Tx, room: str, times: int = 1, size: int = 1) -> None:
@@ -65,11 +69,63 @@ def test_reading_on_over_a_hole_says_so(tx: Tx) -> None:
     assert len(events.read_on(tx, "desk", 2) or []) == 3
 
 
-def test_the_epoch_stays_with_the_file_and_changes_with_another(tx: Tx) -> None:
-    events.settle_epoch(tx, "8:1", "first")
-    events.settle_epoch(tx, "8:1", "second")
-    assert events.epoch(tx) == "first"
+def write_at(tx: Tx, room: str, at: Instant, times: int) -> None:
+    for _ in range(times):
+        events.append(tx, room, "new_message", {}, at)
 
-    events.settle_epoch(tx, "8:2", "third")
 
-    assert events.epoch(tx) == "third"
+def kept(tx: Tx, room: str) -> list[int]:
+    found = tx.execute(
+        "SELECT seq FROM events JOIN rooms ON rooms.id = room_id WHERE name = ? ORDER BY seq", (room,)
+    )
+    return [row[0] for row in found]
+
+
+def test_a_room_keeps_what_is_young_and_its_last_thousand(tx: Tx) -> None:
+    write_at(tx, "old", 0, 1_300)
+    write_at(tx, "young", 0, 250)
+    write_at(tx, "young", 10 * DAY, 1_050)
+    write_at(tx, "small", 0, 1_000)
+
+    assert events.next_pruning_at(tx) == KEPT + 1
+    assert events.prune(tx, KEPT) == 0
+    assert events.prune(tx, KEPT + 1) == 300 + 250
+    assert (kept(tx, "old"), kept(tx, "young")) == ([*range(301, 1_301)], [*range(251, 1_301)])
+    assert kept(tx, "small") == [*range(1, 1_001)]
+    assert events.next_pruning_at(tx) is None
+
+
+def test_few_that_are_old_wait_for_others(tx: Tx) -> None:
+    write_at(tx, "desk", 0, KEPT_EVENTS + PRUNED_TOGETHER - 1)
+    assert events.next_pruning_at(tx) is None
+
+    write_at(tx, "desk", 5, 1)
+
+    assert events.next_pruning_at(tx) == KEPT + 1
+    assert events.prune(tx, KEPT + 1) == PRUNED_TOGETHER
+
+
+def test_much_goes_a_piece_at_a_time(tx: Tx, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "PRUNED_AT_ONCE", 300)
+    write_at(tx, "a", 0, 1_500)
+    write_at(tx, "b", 0, 1_500)
+
+    pieces = []
+    while (due := events.next_pruning_at(tx)) is not None:
+        pieces.append(events.prune(tx, due))
+
+    assert pieces == [300, 300, 300]
+    assert (len(kept(tx, "a")), len(kept(tx, "b"))) == (1_000, 1_100)
+
+
+def test_the_pruner_looks_at_big_rooms_alone_and_at_few_of_their_events(tx: Tx) -> None:
+    plans = [
+        tx.execute(f"EXPLAIN QUERY PLAN {sql}").fetchone()["detail"]
+        for sql in (
+            f"SELECT id, top FROM rooms WHERE top > {KEPT_EVENTS} ORDER BY id",
+            "SELECT seq, created_at FROM events WHERE room_id = 1 AND seq <= 5 ORDER BY seq LIMIT 10",
+        )
+    ]
+
+    assert "big_rooms" in plans[0]
+    assert "events_by_place" in plans[1]

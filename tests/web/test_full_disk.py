@@ -168,10 +168,13 @@ async def test_a_disk_that_is_full_to_the_last_byte_is_no_error_of_ours(disk: Di
         assert tickets == 2 + created.count((201, "")) + 1
 
 
-async def test_a_desk_starts_on_a_full_disk_and_shows_what_it_has(disk: Disk) -> None:
+@pytest.mark.parametrize("is_restored", [False, True])
+async def test_a_desk_starts_on_a_full_disk_and_shows_what_it_has(disk: Disk, is_restored: bool) -> None:
     async with working(disk) as (first, ada):
         first.signal()
         assert first.ended()[0] == 0
+        if is_restored:  # and its log needs another name
+            (disk.data_dir / "epoch.mark").unlink()
         disk.fill(IN_RESERVE)
         with serving("--data-dir", disk.data_dir) as second:
             async with ClientSession(second.url, headers=ada.session.headers) as session:

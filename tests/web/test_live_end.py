@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -314,6 +315,57 @@ async def test_a_copy_in_another_place_has_another_epoch(tmp_path: Path) -> None
         await copy.kill(signal.SIGTERM)
 
         assert other.seen[0]["data"]["epoch"] != first.seen[0]["data"]["epoch"]
+
+
+async def epoch_of(session: ClientSession) -> str:
+    socket = await open_(session)
+    await socket.close()
+    return str(socket.seen[0]["data"]["epoch"])
+
+
+async def test_an_older_copy_put_back_in_place_has_another_epoch_and_a_killed_desk_has_not(
+    tmp_path: Path,
+) -> None:
+    database = tmp_path / "data" / "servicedesk.db"
+    async with started(tmp_path / "data") as (server, session):
+        first = await epoch_of(session)
+        await server.kill(signal.SIGTERM)
+        shutil.copyfile(database, tmp_path / "copy.db")
+        await server.start()
+        async with session.post("/api/tickets/", json={"title": "Lost"}) as answer:
+            assert answer.status == 201
+        await server.kill()
+        await server.start()
+        killed = await epoch_of(session)
+        await server.kill()
+        for name in ("servicedesk.db-wal", "servicedesk.db-shm"):
+            (database.parent / name).unlink()
+        shutil.copyfile(tmp_path / "copy.db", database)
+        await server.start()
+        restored = await epoch_of(session)
+        await server.kill()
+        await server.start()
+        again = await epoch_of(session)
+
+    assert killed == first
+    assert restored != first
+    assert again == restored
+
+
+async def test_a_log_that_lost_what_was_not_yet_in_the_database_file_has_another_epoch(
+    tmp_path: Path,
+) -> None:
+    async with started(tmp_path / "data") as (server, session):
+        first = await epoch_of(session)
+        await server.kill(signal.SIGTERM)
+        await server.start()
+        async with session.post("/api/tickets/", json={"title": "Lost"}) as answer:
+            assert answer.status == 201
+        await server.kill()
+        (tmp_path / "data" / "servicedesk.db-wal").unlink()
+        await server.start()
+
+        assert await epoch_of(session) != first
 
 
 async def test_on_sigterm_the_program_says_1012_and_ends_within_five_seconds(tmp_path: Path) -> None:
