@@ -8,12 +8,23 @@ from servicedesk.domain import sla, views
 from servicedesk.domain.events import Action, RewindAgain
 from servicedesk.domain.sla import Clock, Clocks, Entry, Policy
 from servicedesk.domain.tickets import FromTo, Priority, Status, Ticket
-from servicedesk.domain.times import Instant, iso
+from servicedesk.domain.times import Instant, iso_or_none
 from servicedesk.store import history, policies, tickets
 from servicedesk.store.db import Connection, Tx
 
 AT_ONCE: Final = 100
 """Tickets that are wound anew in one transaction."""
+SHOWN: Final = frozenset(
+    {
+        "sla_policy",
+        "sla_told",
+        "first_response_due_at",
+        "next_response_due_at",
+        "resolution_due_at",
+        "due_at",
+    }
+)
+"""What staff see of the clocks."""
 
 
 def of_new(conn: Connection, priority: Priority, team_id: int | None, at: Instant) -> dict[str, Any]:
@@ -86,25 +97,19 @@ def warn(tx: Tx, ticket_id: int, at: Instant) -> None:
 
 
 def _rewind_one(tx: Tx, ticket_id: int, at: Instant) -> None:
-    """Wind the ticket anew and tell staff what it changes: the state, or what is due of an unresolved one."""
+    """Wind the ticket anew and tell staff what it changes: the state, or whatever is shown of an unresolved one."""
     columns = _columns(*of_ticket(tx, ticket_id), at)
     before = tickets.stored_clocks(tx, ticket_id, columns)
     if columns == before:
         return
     tickets.update(tx, ticket_id, columns)
     after = tickets.get(tx, ticket_id)
-    changed = {"sla": "sla_told", "due_at": "due_at"} if after.status.is_unresolved else {"sla": "sla_told"}
-    changes = {
-        name: FromTo(_shown(before[column]), _shown(columns[column]))
-        for name, column in changed.items()
-        if before[column] != columns[column]
-    }
-    if changes:
+    heard = SHOWN if after.status.is_unresolved else {"sla_told"}
+    if any(before[name] != columns[name] for name in heard):
+        changes = {"sla": FromTo(before["sla_told"], columns["sla_told"])}
+        if before["due_at"] != columns["due_at"]:
+            changes["due_at"] = FromTo(iso_or_none(before["due_at"]), iso_or_none(columns["due_at"]))
         telling.tell_staff(tx, after, Action.SLA, changes, by=None, at=at)
-
-
-def _shown(value: object) -> object:
-    return iso(value) if isinstance(value, int) else value
 
 
 def _columns(clocks: Clocks, policy: Policy, at: Instant) -> dict[str, Any]:

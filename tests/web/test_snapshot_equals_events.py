@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from aiohttp import FormData
 
-from servicedesk.desk import clocks, tickets
 from servicedesk.domain.times import DAY, HOUR
+from servicedesk.web import timers
 from tests.served import Answer, Client, Desk
 from tests.web.sockets import Socket, connect
+from tests.web.wire import settled
 
 
 def expect(answer: Answer, status: int) -> Any:
@@ -265,16 +266,34 @@ async def test_after_an_answer_and_back(desk: Desk) -> None:
 async def test_what_the_desk_does_by_itself_is_told_as_well(desk: Desk) -> None:
     scene = await Scene(desk).set()
     desk.clock.advance(9 * HOUR)
-    await desk.db.write(clocks.warn, desk.clock())
+    await timers.fire(desk.app)
     await scene.check()
     assert scene.staff.ticket["sla"]["state"] == "breached"
     await ACTIONS["resolve"](scene)
 
     desk.clock.advance(7 * DAY)
-    await desk.db.write(tickets.close_resolved, desk.clock())
+    await timers.fire(desk.app)
 
     await scene.check()
     assert scene.outside.ticket["status"] == "closed"
+
+
+async def test_another_promise_is_told_as_well(desk: Desk) -> None:
+    scene = await Scene(desk).set()
+    for number, seconds in enumerate((3600, 1800, 1800)):
+        targets = dict.fromkeys(("first_response_s", "next_response_s", "resolution_s"), seconds)
+        body = {"name": f"Policy {number}", "targets": {"medium": targets}, "is_default": True}
+        expect(await scene.admin.post("/api/sla/policies/", body), 201)
+        await settled(desk)
+
+        assert "sla" in await scene.check()
+        desk.clock.advance(HOUR)
+        await timers.fire(desk.app)
+        for step in ("answer", "hear from the requester"):
+            await ACTIONS[step](scene)
+            await scene.check()
+
+    assert scene.staff.ticket["sla"]["policy"] == "Policy 2"
 
 
 @pytest.mark.parametrize("seed", range(3))
