@@ -250,6 +250,18 @@ class Database:
                 log.exception("a listener failed")
 
 
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[Connection]:
+    """Open the database as it stands now, for another process than the desk's: nothing can be written."""
+    conn = sqlite3.connect(_uri(path, "ro"), uri=True, isolation_level=None)
+    try:
+        _prepare(conn, _READER_PRAGMAS)
+        conn.execute("BEGIN")
+        yield conn
+    finally:
+        conn.close()
+
+
 class _Done:
     __slots__ = ("value",)
 

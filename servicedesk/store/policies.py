@@ -69,6 +69,11 @@ def of_team(conn: Connection, team_id: int | None) -> Policy:
     return STANDARD if row is None else _policy(conn, row)
 
 
+def all_of(conn: Connection) -> list[Policy]:
+    rows = conn.execute(f"SELECT {_COLUMNS} FROM sla_policies ORDER BY id").fetchall()
+    return [_policy(conn, row) for row in rows]
+
+
 def insert(
     tx: Tx, policy: Policy, calendar_id: int | None, *, is_default: bool, at: Instant
 ) -> StoredPolicy:

@@ -7,6 +7,7 @@ from servicedesk.domain.listing import TicketQuery
 from servicedesk.domain.notifications import NotificationBody
 from servicedesk.domain.numbers import Numbers, NumbersQuery
 from servicedesk.domain.people import PersonRef
+from servicedesk.domain.replays import Replayed
 from servicedesk.domain.views import (
     CalendarBody,
     ChangeBody,
@@ -43,6 +44,7 @@ from servicedesk.web import (
     people,
     people_pages,
     policies,
+    replays,
     search_pages,
     sessions,
     tickets,
@@ -366,6 +368,13 @@ SLA: Final = (
         on=POLICY,
     ),
     delete("/api/sla/policies/{id}", policies.delete, status=204, who=Verb.EDIT_SLA, on=POLICY),
+    post(
+        "/api/sla/simulate",
+        replays.simulate_promises,
+        body=replays.Simulation,
+        returns=Replayed,
+        who=Verb.EDIT_SLA,
+    ),
     get("/api/tickets/{id}/sla", policies.receipt, returns=ReceiptBody, who=Verb.SEE_SLA, on=TICKET),
     delete("/api/sla/calendars/{id}", calendars.delete, status=204, who=Verb.EDIT_SLA, on=CALENDAR),
     post(

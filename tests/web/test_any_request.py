@@ -549,6 +549,10 @@ LIKELY: dict[str, list[Any]] = {
     "calendar_id": [None, 1, 77],
     "sla_policy_id": [None, 1, 77],
     "is_default": [True, False],
+    "from": ["2027-01-01", "2027-02-30"],
+    "to": ["2027-01-20", "2026-01-01"],
+    "policy": [{"name": "Other", "targets": {"low": {"resolution_s": 60}}}, {}],
+    "policy_id": [1, 77],
     "subdivision": [None, "BY", "x"],
     "years": [[2026], [0], []],
 }
