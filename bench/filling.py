@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from bench import texts
-from servicedesk.desk import clocks, messages, people, tickets
+from servicedesk.desk import agenda, messages, people, tickets
 from servicedesk.desk.people import NewPerson, NewTeam
 from servicedesk.desk.tickets import Draft, NewRequester
 from servicedesk.domain.events import DESK
@@ -24,6 +24,7 @@ from servicedesk.domain.tickets import Priority, Status, reference
 from servicedesk.domain.times import DAY, HOUR, MINUTE, Instant, iso, parse
 from servicedesk.store import db, search, sessions
 from servicedesk.store.db import Tx
+from servicedesk.store.events import room_number
 from servicedesk.store.migrate import steps
 
 AGENTS: Final = 50
@@ -54,6 +55,8 @@ class End(Enum):
     CLOSED = auto()
 
 
+_ROOMS: Final = (DESK, "ticket:%d", "ticket:%d:staff")
+"""Where the life of a ticket is told."""
 _END_OF_LIFE: Final = (End.NOT_YET, End.RESOLVED, *[End.CLOSED] * 18)
 
 _TOKENS: Final = re.compile(
@@ -126,7 +129,7 @@ def _fill(conn: sqlite3.Connection, count: int, now: Instant) -> None:
     for number, (age, end) in enumerate(_ages(count)):
         press.stamp(stamps[end][number % len(stamps[end])], now - age - start)
     press.finish()
-    while clocks.warn(tx, now) or tickets.close_resolved(tx, now):
+    while agenda.keep(tx, now, {}):
         tx.notices.clear()
 
 
@@ -232,7 +235,7 @@ def _number_from(conn: sqlite3.Connection, ticket: int, message: int) -> None:
 def _sort_events(conn: sqlite3.Connection) -> None:
     """Put every event beside the ticket that it is about."""
     conn.execute(
-        "CREATE TEMP TABLE lived_events AS SELECT room_id, seq, created_at, frame,"
+        "CREATE TEMP TABLE lived_events AS SELECT room, seq, created_at, frame,"
         " coalesce(text ->> '$.data.ticket_id', text ->> '$.data.message.ticket_id') AS ticket_id"
         " FROM (SELECT *, CAST(frame AS TEXT) AS text FROM events)"
     )
@@ -241,7 +244,8 @@ def _sort_events(conn: sqlite3.Connection) -> None:
 
 def _forget_lives(conn: sqlite3.Connection) -> None:
     for table in (
-        "events", "rooms", "history", "decisions", "ticket_tags", "messages", "tickets", "ticket_counts", "search",
+        "events", "busy_rooms", "history", "decisions", "notifications", "ticket_watchers", "ticket_tags", "messages",
+        "tickets", "ticket_counts", "search",
     ):  # fmt: skip
         conn.execute(f"DELETE FROM {table}")
     conn.execute("DROP TABLE temp.lived_events")
@@ -307,14 +311,14 @@ class _Stamp:
             )
         ]
         self.values = _Values(self.messages[0]["id"] if self.messages else 0)
-        self.rooms: dict[str, list[tuple[int, Instant, _Frame]]] = {}
-        for name, seq, at, frame in conn.execute(
-            "SELECT r.name, e.seq, e.created_at, e.frame FROM lived_events e JOIN rooms r ON r.id = e.room_id"
-            " WHERE e.ticket_id = ? ORDER BY r.id, e.seq",
+        self.rooms: dict[str, list[tuple[Instant, _Frame]]] = {}
+        by_number = {room_number(name.replace("%d", str(ticket_id))): name for name in _ROOMS}
+        for number, at, frame in conn.execute(
+            "SELECT room, created_at, frame FROM lived_events WHERE ticket_id = ? ORDER BY room, seq",
             (ticket_id,),
         ):
-            room = self.rooms.setdefault(name.replace(str(ticket_id), "%d"), [])
-            room.append((seq, at, _Frame(frame, self.values)))
+            if number in by_number:
+                self.rooms.setdefault(by_number[number], []).append((at, _Frame(frame, self.values)))
 
 
 class _Press:
@@ -326,9 +330,7 @@ class _Press:
         self._sql: dict[str, str] = {}
         self._ticket = 0
         self._message = 1
-        self._room = 1
         self._desk_seq = 0
-        conn.execute("INSERT INTO rooms (id, name, top) VALUES (1, ?, 0)", (DESK,))
 
     def stamp(self, stamp: _Stamp, later: int) -> None:
         """Write a copy of the life, so many milliseconds later."""
@@ -356,20 +358,17 @@ class _Press:
 
     def finish(self) -> None:
         self._flush()
-        self._conn.execute("UPDATE rooms SET top = ? WHERE name = ?", (self._desk_seq, DESK))
+        self._conn.execute("INSERT INTO busy_rooms (room) VALUES (?)", (room_number(DESK),))
 
     def _tell(self, stamp: _Stamp, values: list[bytes], later: int) -> None:
         for name, frames in stamp.rooms.items():
-            room, before = 1, self._desk_seq
+            before = 0
             if name == DESK:
-                self._desk_seq += len(frames)
-            else:
-                self._room += 1
-                room, before = self._room, 0
-                self._put("rooms", {"id": room, "name": name % self._ticket, "top": len(frames)})
-            for seq, (_, at, frame) in enumerate(frames, start=before + 1):
+                before, self._desk_seq = self._desk_seq, self._desk_seq + len(frames)
+            room = room_number(name.replace("%d", str(self._ticket)))
+            for seq, (at, frame) in enumerate(frames, start=before + 1):
                 values[_Values.SEQ] = b"%d" % seq
-                row = {"room_id": room, "seq": seq, "created_at": at + later, "frame": frame.filled(values)}
+                row = {"room": room, "seq": seq, "created_at": at + later, "frame": frame.filled(values)}
                 self._put("events", row)
 
     def _put(self, table: str, row: Mapping[str, Any]) -> None:

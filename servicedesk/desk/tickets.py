@@ -121,7 +121,7 @@ def edit(tx: Tx, ticket_id: int, edit: Edit, *, by: User, at: Instant, versions:
     if not made:
         return before
     if "tags" in made:
-        tickets.set_tags(tx, ticket_id, made["tags"].to)  # type: ignore[arg-type]
+        tickets.set_tags(tx, ticket_id, before.tags, made["tags"].to)  # type: ignore[arg-type]
     after = changes.apply(tx, before, Action.UPDATED, columns, made, by=by, at=at)
     if "title" in made or "description" in made:
         search.drop_piece(tx, ticket_id, 0)

@@ -103,9 +103,11 @@ class Judged(msgspec.Struct, frozen=True):
     def factors(self) -> tuple[Factor, ...]:
         """Return what earned points; what does not count in this policy is left out."""
         return tuple(
-            Factor(name, value / _ONE, weight, _points(value, weight) / 100)
-            for name, value, weight in zip(_FACTORS, self.values, self.weights, strict=False)
-            if weight
+            [
+                Factor(name, value / _ONE, weight, _points(value, weight) / 100)
+                for name, value, weight in zip(_FACTORS, self.values, self.weights, strict=False)
+                if weight
+            ]
         )
 
 

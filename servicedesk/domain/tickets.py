@@ -1,6 +1,6 @@
 """Tickets and messages, and the rules of their text."""
 
-import unicodedata
+import re
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Final
@@ -56,6 +56,8 @@ TAG_MAX: Final = 64
 TAGS_MAX: Final = 20
 TOP_LEVEL: Final = 3
 REASON_MIN: Final = 10
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""Unicode's categories Cc, Zl and Zp."""
 
 
 class Sla(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,7 +155,7 @@ def reference(ticket_id: int) -> str:
 
 def has_control_character(text: str) -> bool:
     """Return True for line breaks and other control characters, the invisible separators included."""
-    return any(unicodedata.category(char) in ("Cc", "Zl", "Zp") for char in text)
+    return _CONTROL.search(text) is not None
 
 
 def title_errors(title: str, pointer: str = "/title") -> Iterator[FieldError]:

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from servicedesk.domain import sla
-from servicedesk.domain.assignment import Decision
+from servicedesk.domain.assignment import Decision, Exclusion, Factor
 from servicedesk.domain.calendars import Hours, StoredCalendar, time_text
 from servicedesk.domain.people import Author, PersonRef, Requester, Role, Team, TeamRef, User
 from servicedesk.domain.sla import Clock, Clocks, Kind, Policy, Promise, StoredPolicy
@@ -67,19 +67,12 @@ class Escalation(msgspec.Struct, frozen=True):
     to: PersonRef | None = None
 
 
-class FactorBody(msgspec.Struct, frozen=True):
-    name: str
-    value: float
-    weight: int
-    points: float
-
-
 class CandidateBody(msgspec.Struct, frozen=True):
     agent: PersonRef
     eligible: bool
-    excluded_by: tuple[str, ...]
+    excluded_by: tuple[Exclusion, ...]
     score: float
-    factors: tuple[FactorBody, ...]
+    factors: tuple[Factor, ...]
 
 
 class DecisionBody(msgspec.Struct, frozen=True):
@@ -375,18 +368,18 @@ def public_changes(changes: dict[str, FromTo]) -> dict[str, FromTo]:
 
 
 def decision(made: Decision, trigger: str, at: Instant) -> DecisionBody:
-    candidates = tuple(
+    candidates = [
         CandidateBody(
             PersonRef(judged.id, judged.name),
             judged.eligible,
-            tuple(map(str, judged.excluded_by)),
+            judged.excluded_by,
             judged.score,
-            tuple(FactorBody(str(f.name), f.value, f.weight, f.points) for f in judged.factors),
+            judged.factors,
         )
         for judged in made.judged
-    )
+    ]
     winner = next((c.agent for c in candidates if c.agent.id == made.winner), None)
-    return DecisionBody(str(made.policy), winner, candidates, iso(at), trigger)
+    return DecisionBody(str(made.policy), winner, tuple(candidates), iso(at), trigger)
 
 
 def user(shown: User) -> UserBody:

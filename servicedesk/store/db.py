@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Concatenate, Final, ParamSpec, Protocol, Self, TypeVar
@@ -21,7 +22,9 @@ from servicedesk.store.migrate import Unusable, migrate
 log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
+A = TypeVar("A")
 T = TypeVar("T")
+_Outcomes = tuple[list[Any], list[object]]
 Listener = Callable[[Sequence[object]], None]
 
 GROUP_MAX: Final = 64
@@ -38,7 +41,7 @@ _WRITER_PRAGMAS: Final = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA trusted_schema = OFF",
     "PRAGMA journal_size_limit = 67108864",
-    "PRAGMA wal_autocheckpoint = 1000",
+    "PRAGMA wal_autocheckpoint = 4000",
     "PRAGMA cache_size = -16384",
     "PRAGMA temp_store = MEMORY",
 )
@@ -116,6 +119,17 @@ class _Runner(aiosqlite.Connection):
         result: T = await self._execute(fn, self._conn, *args, **kwargs)  # type: ignore[no-untyped-call]
         return result
 
+    def submit(
+        self,
+        fn: Callable[[sqlite3.Connection, A], T],
+        argument: A,
+        done: Callable[[asyncio.Future[T]], object],
+    ) -> None:
+        """Run the function on the thread as well, and call ``done`` on the loop instead of resuming a task."""
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        future.add_done_callback(done)
+        self._tx.put_nowait((future, partial(fn, self._conn, argument)))
+
 
 class Database:
     """The desk's one SQLite file, opened by :meth:`open`; no other process may write to it meanwhile."""
@@ -125,13 +139,14 @@ class Database:
         self._readers = readers
         self._here = here
         self._jobs: deque[_Job] = deque()
-        self._wake = asyncio.Event()
+        self._group: list[_Job] = []
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._free: asyncio.Queue[_Runner] = asyncio.Queue()
         for reader in readers:
             self._free.put_nowait(reader)
         self._listeners: list[Listener] = []
         self._closing = False
-        self._task = asyncio.create_task(self._write_for_ever(), name="writer")
 
     @classmethod
     async def open(cls, path: Path) -> Self:
@@ -164,8 +179,7 @@ class Database:
     async def close(self) -> None:
         """Finish the jobs that wait, then let go of the file."""
         self._closing = True
-        self._wake.set()
-        await self._task
+        await self._idle.wait()
         self._here.close()
         for reader in self._readers:
             await reader.close()
@@ -185,8 +199,10 @@ class Database:
             raise RuntimeError("the database is closed")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._jobs.append(_Job(lambda tx: fn(tx, *args, **kwargs), future))
-        self._wake.set()
-        return await asyncio.shield(future)
+        if not self._group:
+            self._next_group()
+        # A caller that is cancelled takes this future along, not the job: nobody else waits for it.
+        return await future
 
     async def read(
         self, fn: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
@@ -222,23 +238,28 @@ class Database:
             self._here.set_progress_handler(None, 0)
         return await self.read(fn, *args, **kwargs)
 
-    async def _write_for_ever(self) -> None:
-        while True:
-            if not self._jobs:
-                if self._closing:
-                    return
-                self._wake.clear()
-                await self._wake.wait()
-                continue
-            group = [self._jobs.popleft() for _ in range(min(len(self._jobs), GROUP_MAX))]
-            try:
-                outcomes, notices = await self._writer.run(_commit, group)
-            except Exception as error:
-                log.exception("a commit failed")
-                outcomes, notices = [error] * len(group), []
-            self._tell(notices)
-            for job, outcome in zip(group, outcomes, strict=True):
-                _settle(job.future, outcome)
+    def _next_group(self) -> None:
+        """Hand what waits to the writer's thread, as one commit."""
+        self._group = [self._jobs.popleft() for _ in range(min(len(self._jobs), GROUP_MAX))]
+        if self._group:
+            self._idle.clear()
+            self._writer.submit(_commit, self._group, self._committed)
+        else:
+            self._idle.set()
+
+    # No task stands between the thread and the callers: each step of one would be a turn of the loop for every commit.
+    def _committed(self, done: asyncio.Future[_Outcomes]) -> None:
+        group = self._group
+        error = done.exception()
+        if error is None:
+            outcomes, notices = done.result()
+        else:
+            log.error("a commit failed", exc_info=error)
+            outcomes, notices = [error] * len(group), []
+        self._next_group()
+        self._tell(notices)
+        for job, outcome in zip(group, outcomes, strict=True):
+            _settle(job.future, outcome)
 
     def _tell(self, notices: list[object]) -> None:
         if not notices:
@@ -269,7 +290,7 @@ class _Done:
         self.value = value
 
 
-def _commit(conn: sqlite3.Connection, group: list[_Job]) -> tuple[list[Any], list[object]]:
+def _commit(conn: sqlite3.Connection, group: list[_Job]) -> _Outcomes:
     """Run the jobs in one transaction; each stands or falls alone, unless the disk fails all of them."""
     outcomes: list[Any] = []
     notices: list[object] = []

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from servicedesk.domain.events import Told
-from servicedesk.store import meta
+from servicedesk.store import events, meta
 from servicedesk.store.db import Connection, Tx
 
 log = logging.getLogger(__name__)
@@ -34,17 +34,12 @@ def current(conn: Connection) -> str:
     return meta.get(conn, _EPOCH)
 
 
-def length(conn: Connection) -> int:
-    """Return how many events were ever appended, whether or not they are still kept."""
-    return int(conn.execute("SELECT coalesce(sum(top), 0) FROM rooms").fetchone()[0])
-
-
 def settle(tx: Tx, database: str, mark: Mark | None, fresh: str) -> Mark:
     """Return where the log stands. It keeps its name as long as it is in the same file and has lost nothing.
 
     ``database`` identifies the file on this machine, by device and inode; ``mark`` is what was last noted beside it.
     """
-    here = Mark(current(tx), length(tx))
+    here = Mark(current(tx), events.length(tx))
     is_same_file = here.epoch != "" and meta.get(tx, _EPOCH_OF) == database
     if is_same_file and _goes_on(here, mark, was_marked=meta.get(tx, _IS_MARKED) != ""):
         return here

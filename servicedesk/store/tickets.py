@@ -112,8 +112,11 @@ def update(tx: Tx, ticket_id: int, columns: Mapping[str, Any]) -> None:
     _tell_due(tx, columns)
 
 
-def set_tags(tx: Tx, ticket_id: int, tags: Sequence[str]) -> None:
-    tx.execute("DELETE FROM ticket_tags WHERE ticket_id = ?", (ticket_id,))
+def set_tags(tx: Tx, ticket_id: int, before: Iterable[str], tags: Iterable[str]) -> None:
+    tx.executemany(
+        "DELETE FROM ticket_tags WHERE tag_key = ? AND ticket_id = ?",
+        [(fold(tag), ticket_id) for tag in before],
+    )
     _index_tags(tx, ticket_id, tags)
 
 

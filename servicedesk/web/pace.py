@@ -82,11 +82,21 @@ async def whole(request: web.Request) -> bytes:
     if request._read_bytes is None:
         if (request.content_length or 0) > request.client_max_size:
             raise _too_large(request.client_max_size)
-        body, came = Body(request, request.client_max_size), bytearray()
-        while piece := await body.read():
-            came += piece
-        request._read_bytes = bytes(came)  # where aiohttp itself keeps it, for request.post()
+        if request.content.is_eof() and request.content.exception() is None:
+            came = request.content.read_nowait()  # it came with its head: nobody has to be waited for
+            if len(came) > request.client_max_size:
+                raise _too_large(request.client_max_size)
+        else:
+            came = await _piece_by_piece(request)
+        request._read_bytes = came  # where aiohttp itself keeps it, for request.post()
     return request._read_bytes
+
+
+async def _piece_by_piece(request: web.Request) -> bytes:
+    body, came = Body(request, request.client_max_size), bytearray()
+    while piece := await body.read():
+        came += piece
+    return bytes(came)
 
 
 def _too_large(most: int) -> TooLarge:

@@ -16,7 +16,7 @@ from servicedesk.domain.notifications import KEPT, Kind, NotificationBody, excer
 from servicedesk.domain.people import Role, User
 from servicedesk.domain.tickets import Status, Ticket
 from servicedesk.domain.times import DAY
-from servicedesk.store import notifications, watchers
+from servicedesk.store import events, notifications, watchers
 from servicedesk.store import tickets as stored
 from servicedesk.store.db import Tx
 
@@ -60,8 +60,8 @@ def kinds(tx: Tx, person: User) -> list[Kind]:
 def heard(tx: Tx, person: User) -> list[Any]:
     """Return the frames of the person's own room."""
     rows = tx.execute(
-        "SELECT e.frame FROM events e JOIN rooms r ON r.id = e.room_id WHERE r.name = ? ORDER BY e.seq",
-        (f"user:{person.id}",),
+        "SELECT frame FROM events WHERE room = ? ORDER BY seq",
+        (events.room_number(f"user:{person.id}"),),
     )
     return [msgspec.json.decode(frame) for (frame,) in rows]
 

@@ -11,7 +11,7 @@ from servicedesk.desk import watchers as desk
 from servicedesk.desk.people import Edit, NewPerson
 from servicedesk.domain.errors import Forbidden, Invalid, NotFound
 from servicedesk.domain.people import Role, User
-from servicedesk.store import watchers
+from servicedesk.store import events, watchers
 from servicedesk.store.db import Tx
 
 NOON = 1_790_000_000_000
@@ -42,8 +42,8 @@ def watching(tx: Tx, ticket_id: int) -> list[str]:
 
 def heard(tx: Tx, room: str) -> list[Any]:
     rows = tx.execute(
-        "SELECT e.frame FROM events e JOIN rooms r ON r.id = e.room_id WHERE r.name = ? ORDER BY e.seq",
-        (room,),
+        "SELECT frame FROM events WHERE room = ? ORDER BY seq",
+        (events.room_number(room),),
     )
     return [msgspec.json.decode(frame)["data"] for (frame,) in rows]
 

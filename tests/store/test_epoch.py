@@ -162,7 +162,7 @@ def test_a_log_that_was_never_marked_keeps_its_name(tx: Tx) -> None:
 def test_pruning_does_not_turn_the_log_back(desk: Starts) -> None:
     with desk.run() as run:
         run.write(5)
-        run._conn.execute("DELETE FROM events")
+        run._conn.execute("DELETE FROM events WHERE id < (SELECT max(id) FROM events)")
         run._conn.execute("VACUUM")
 
     assert desk.name() == "log-1"

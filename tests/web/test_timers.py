@@ -14,7 +14,7 @@ from servicedesk.desk.agenda import Row
 from servicedesk.domain.agenda import Kind
 from servicedesk.domain.events import Due
 from servicedesk.domain.times import DAY, HOUR, MINUTE, SECOND, Instant, iso, parse
-from servicedesk.store import idempotency
+from servicedesk.store import events, idempotency
 from servicedesk.store.db import Connection, Tx
 from servicedesk.web import timers
 from servicedesk.web.timers import Timers
@@ -29,8 +29,8 @@ def told(desk: Desk, room: str) -> list[Any]:
     """Return what a room heard from the beginning."""
     frames = desk.db.peek(
         lambda conn: conn.execute(
-            "SELECT e.frame FROM events e JOIN rooms r ON r.id = e.room_id WHERE r.name = ? ORDER BY e.seq",
-            (room,),
+            "SELECT frame FROM events WHERE room = ? ORDER BY seq",
+            (events.room_number(room),),
         ).fetchall()
     )
     return [msgspec.json.decode(frame) for (frame,) in frames]
