@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from servicedesk.desk import clocks, notifications, tickets
+from servicedesk.desk import clocks, notifications, tickets, tiers
 from servicedesk.domain.agenda import Kind
 from servicedesk.domain.times import Instant
-from servicedesk.store import events, idempotency
+from servicedesk.store import escalation, events, idempotency
 from servicedesk.store.db import Connection, Tx
 
 AT_ONCE: Final = 20
@@ -61,6 +61,7 @@ def chore(
 
 
 ROWS: Final = (
+    Row(Kind.ESCALATION, escalation.coming, tiers.fire),
     Row(Kind.CLOSE, tickets.to_close, tickets.close_by_itself),
     Row(Kind.SLA, clocks.to_warn, clocks.warn),
     chore(Kind.NOTIFICATIONS, notifications.next_forgetting_at, notifications.forget_old),

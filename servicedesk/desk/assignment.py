@@ -20,20 +20,29 @@ LOOKED_AT: Final = 500
 
 
 def choose(
-    conn: Connection, *, team_id: int | None, requester_id: int, skills: tuple[str, ...], at: Instant
+    conn: Connection,
+    *,
+    team_id: int | None,
+    requester_id: int,
+    skills: tuple[str, ...],
+    excluded: frozenset[int] = frozenset(),
+    at: Instant,
 ) -> Decision:
     """Decide who should have a ticket like this now."""
     preset = people.preset(conn, team_id) if team_id else Preset.BALANCED
-    wanted = Wanted(skills=frozenset(skills), preset=preset)
+    wanted = Wanted(skills=frozenset(skills), preset=preset, excluded=excluded)
     return assignment.decide(people.candidates(conn, team_id, requester_id), wanted, at)
 
 
-def choose_for(conn: Connection, ticket: Ticket, at: Instant) -> Decision:
+def choose_for(
+    conn: Connection, ticket: Ticket, at: Instant, *, excluded: frozenset[int] = frozenset()
+) -> Decision:
     return choose(
         conn,
         team_id=ticket.team_id,
         requester_id=ticket.requester.id,
         skills=ticket.required_skills,
+        excluded=excluded,
         at=at,
     )
 
@@ -89,7 +98,7 @@ def drain(tx: Tx, at: Instant) -> int:
     return given
 
 
-def hand_over(tx: Tx, ticket: Ticket, agent_id: int, at: Instant) -> Ticket:
+def hand_over(tx: Tx, ticket: Ticket, agent_id: int, at: Instant, reason: str | None = None) -> Ticket:
     """Give the ticket to the agent in the desk's own name."""
     before = ticket.assignee_id
     people.mark_assigned(tx, agent_id, at)
@@ -100,6 +109,7 @@ def hand_over(tx: Tx, ticket: Ticket, agent_id: int, at: Instant) -> Ticket:
         {"assigned_to": agent_id, "waits": 0},
         {"assigned_to": FromTo(before, agent_id)},
         by=None,
+        reason=reason,
         at=at,
     )
 

@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-from servicedesk.desk import telling
+from servicedesk.desk import escalation, notifications, telling
 from servicedesk.domain import sla, views
 from servicedesk.domain.events import Action, RewindAgain
-from servicedesk.domain.sla import Clock, Clocks, Entry, Policy
+from servicedesk.domain.notifications import Kind
+from servicedesk.domain.sla import Clock, Clocks, Entry, Policy, State
 from servicedesk.domain.tickets import FromTo, Priority, Status, Ticket
 from servicedesk.domain.times import Instant, iso_or_none
-from servicedesk.store import history, policies, tickets
+from servicedesk.store import history, people, policies, tickets
 from servicedesk.store.db import Connection, Tx
 
 AT_ONCE: Final = 100
@@ -41,8 +42,10 @@ def of_ticket(conn: Connection, ticket_id: int) -> tuple[Clocks, Policy]:
 
 
 def wind(tx: Tx, ticket_id: int, at: Instant) -> None:
-    """Work the clocks out from the log and store what they come to."""
-    tickets.update(tx, ticket_id, _columns(*of_ticket(tx, ticket_id), at))
+    """Work the clocks out from the log, store what they come to, and see what they escalate next."""
+    clocks, policy = of_ticket(tx, ticket_id)
+    tickets.update(tx, ticket_id, _columns(clocks, policy, at))
+    escalation.plan(tx, ticket_id, clocks)
 
 
 def hear(tx: Tx, ticket: Ticket, *, answers: bool, at: Instant) -> None:
@@ -94,11 +97,26 @@ def warn(tx: Tx, ticket_id: int, at: Instant) -> None:
     )
     if state != told:
         telling.tell_staff(tx, ticket, Action.SLA, {"sla": FromTo(told, state)}, by=None, at=at)
+        if kind := _NEWS.get(state):
+            notifications.notify(tx, _responsible(tx, ticket), kind, ticket, by=None, at=at)
+
+
+_NEWS: Final[dict[str, Kind]] = {State.AT_RISK: Kind.SLA_AT_RISK, State.BREACHED: Kind.SLA_BREACHED}
+
+
+def _responsible(conn: Connection, ticket: Ticket) -> list[int]:
+    """Return who has the ticket, else who leads its team."""
+    if ticket.assignee_id is not None:
+        return [ticket.assignee_id]
+    lead_id = people.team(conn, ticket.team_id).lead_id if ticket.team_id is not None else None
+    return [] if lead_id is None else [lead_id]
 
 
 def _rewind_one(tx: Tx, ticket_id: int, at: Instant) -> None:
     """Wind the ticket anew and tell staff what it changes: the state, or whatever is shown of an unresolved one."""
-    columns = _columns(*of_ticket(tx, ticket_id), at)
+    clocks, policy = of_ticket(tx, ticket_id)
+    escalation.plan(tx, ticket_id, clocks)
+    columns = _columns(clocks, policy, at)
     before = tickets.stored_clocks(tx, ticket_id, columns)
     if columns == before:
         return

@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from servicedesk.desk import assignment, clocks, sessions
+from servicedesk.desk import assignment, clocks, escalation, sessions
 from servicedesk.domain.errors import FieldError, Forbidden, Invalid, LastAdmin, invalid
 from servicedesk.domain.events import PersonChanged
 from servicedesk.domain.people import SUPERVISORS, Availability, Preset, Role, Team, User
@@ -61,6 +61,7 @@ class NewTeam(msgspec.Struct, frozen=True, kw_only=True):
     lead_id: int | None = None
     member_ids: tuple[int, ...] = ()
     sla_policy_id: int | None = None
+    escalation_policy_id: int | None = None
 
 
 class TeamEdit(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +72,7 @@ class TeamEdit(msgspec.Struct, frozen=True, kw_only=True):
     lead_id: int | UnsetType | None = UNSET
     member_ids: tuple[int, ...] | UnsetType = UNSET
     sla_policy_id: int | UnsetType | None = UNSET
+    escalation_policy_id: int | UnsetType | None = UNSET
 
     @property
     def values(self) -> dict[str, Any]:
@@ -114,12 +116,14 @@ def edit(tx: Tx, user_id: int, change: Edit, *, by: User, at: Instant) -> User:
 def create_team(tx: Tx, new: NewTeam, *, at: Instant) -> Team:
     _check_lead(tx, new.lead_id)
     _check_policy(tx, new.sla_policy_id)
+    escalation.check(tx, new.escalation_policy_id)
     made = people.insert_team(
         tx,
         name=new.name.strip(),
         assignment=new.assignment,
         lead_id=new.lead_id,
         sla_policy_id=new.sla_policy_id,
+        escalation_policy_id=new.escalation_policy_id,
         at=at,
     )
     _set_members(tx, made, new.member_ids)
@@ -135,10 +139,13 @@ def edit_team(tx: Tx, team_id: int, change: TeamEdit, *, at: Instant) -> Team:
         plain["name"] = plain["name"].strip()
     _check_lead(tx, plain.get("lead_id"))
     _check_policy(tx, plain.get("sla_policy_id"))
+    escalation.check(tx, plain.get("escalation_policy_id"))
     after = msgspec.structs.replace(before, **plain)
     people.update_team(tx, after)
     if after.sla_policy_id != before.sla_policy_id:
         clocks.rewind_teams(tx, [team_id])
+    if after.escalation_policy_id != before.escalation_policy_id:
+        escalation.replan_all(tx)
     if change.member_ids is not UNSET:
         _set_members(tx, before, change.member_ids)
     assignment.drain(tx, at)

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from servicedesk.desk import assignment, changes, clocks, notifications
+from servicedesk.desk import assignment, changes, clocks, escalation, notifications, tiers
 from servicedesk.desk.changes import require_version
 from servicedesk.desk.telling import Changes
 from servicedesk.domain import views, workflow
@@ -105,6 +105,8 @@ def create(tx: Tx, draft: Draft, *, by: User, at: Instant) -> TicketBody:
     made = assignment.record(tx, ticket_id, decision, "created", at) if decision else None
     ticket = tickets.get(tx, ticket_id)
     _tell_created(tx, ticket, by, at)
+    if escalation.applies(tx, draft.team_id):
+        clocks.wind(tx, ticket_id, at)
     if assignee is not None and assignee != by.id:
         notifications.notify(tx, [assignee], Kind.ASSIGNED, ticket, by=None if decision else by, at=at)
     body = shown(tx, ticket, by, at)
@@ -239,6 +241,7 @@ def escalate(
     after = changes.apply(tx, before, Action.ESCALATED, columns, made, by=by, reason=reason, at=at)
     if "assigned_to" in columns and before.assigned_to is not None:
         assignment.drain(tx, at)
+    after = tiers.escalated(tx, after, named={"assigned_to"} if assigned_to else set(), at=at)
     return after, Escalation(after.escalation_level, reason, before.assigned_to, after.assigned_to)
 
 

@@ -7,6 +7,7 @@ import msgspec
 
 from servicedesk.domain.calendars import StoredCalendar
 from servicedesk.domain.errors import Forbidden, NotFound
+from servicedesk.domain.escalation import EscalationPolicy
 from servicedesk.domain.people import ADMINS, EVERYBODY, STAFF, SUPERVISORS, Role, Team, User
 from servicedesk.domain.sla import StoredPolicy
 from servicedesk.domain.tickets import Message, Ticket
@@ -39,6 +40,8 @@ class Verb(StrEnum):
     EDIT_TEAMS = "edit_teams"
     SEE_SLA = "see_sla"
     EDIT_SLA = "edit_sla"
+    SEE_ESCALATION = "see_escalation"
+    EDIT_ESCALATION = "edit_escalation"
     SEE_METRICS = "see_metrics"
     ADMINISTER = "administer"
 
@@ -69,6 +72,8 @@ ROLES: Final[dict[Verb, frozenset[Role]]] = {
     Verb.EDIT_TEAMS: SUPERVISORS,
     Verb.SEE_SLA: STAFF,
     Verb.EDIT_SLA: SUPERVISORS,
+    Verb.SEE_ESCALATION: STAFF,
+    Verb.EDIT_ESCALATION: SUPERVISORS,
     Verb.SEE_METRICS: ADMINS,
     Verb.ADMINISTER: ADMINS,
 }
@@ -108,7 +113,7 @@ def _sees(actor: User, thing: object) -> bool:
             return actor.is_staff or not thing.is_internal
         case User():
             return actor.is_staff or thing.id == actor.id
-        case Team() | StoredCalendar() | StoredPolicy():
+        case Team() | StoredCalendar() | StoredPolicy() | EscalationPolicy():
             return actor.is_staff
     raise TypeError(f"access knows no {type(thing).__name__}")
 

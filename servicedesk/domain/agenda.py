@@ -14,6 +14,7 @@ LONGEST_PAUSE: Final = 5 * MINUTE
 class Kind(StrEnum):
     """The kinds of appointments. What is due at one moment is done in this order."""
 
+    ESCALATION = "escalation"
     CLOSE = "close"
     SLA = "sla"
     NOTIFICATIONS = "notifications"

@@ -203,6 +203,14 @@ class AlreadyAtTop(Conflict):
         super().__init__(f"The ticket is already at escalation level {level}, the highest.")
 
 
+class NothingToAcknowledge(Conflict):
+    code = "nothing_to_acknowledge"
+    title = "Nothing to acknowledge"
+
+    def __init__(self) -> None:
+        super().__init__("No escalation of this ticket waits for somebody to acknowledge it.")
+
+
 class NotOpen(Conflict):
     code = "not_open"
     title = "Ticket is not open"

@@ -12,6 +12,7 @@ class Event(StrEnum):
     NEW_MESSAGE = "new_message"
     TICKET_UPDATED = "ticket_updated"
     FILE_UPLOADED = "file_uploaded"
+    ESCALATION_STEP = "escalation_step"
     NOTIFICATION = "notification"
     NOTIFICATIONS_READ = "notifications_read"
 
@@ -77,6 +78,10 @@ class Due(msgspec.Struct, frozen=True):
 
 class SearchBehind(msgspec.Struct, frozen=True):
     """Texts wait for the search index."""
+
+
+class ReplanAgain(msgspec.Struct, frozen=True):
+    """An escalation policy has changed: more tickets have to learn what falls due next."""
 
 
 class DrainAgain(msgspec.Struct, frozen=True):

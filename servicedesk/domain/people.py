@@ -65,6 +65,8 @@ class Team(msgspec.Struct, frozen=True, kw_only=True):
     member_ids: tuple[int, ...]
     sla_policy_id: int | None = None
     """What is promised for its tickets; None follows the desk's default."""
+    escalation_policy_id: int | None = None
+    """What happens when its tickets are left lying; None follows the desk's default."""
     created_at: Instant
 
 

@@ -1,6 +1,6 @@
 """What a person is shown of tickets, messages and changes: the same for REST, pages, websocket and events."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -9,6 +9,7 @@ from msgspec import UNSET, UnsetType
 from servicedesk.domain import sla
 from servicedesk.domain.assignment import Decision, Exclusion, Factor
 from servicedesk.domain.calendars import Hours, StoredCalendar, time_text
+from servicedesk.domain.escalation import EscalationPolicy, Step, Tier, When, Whom
 from servicedesk.domain.people import Author, PersonRef, Requester, Role, Team, TeamRef, User
 from servicedesk.domain.sla import Clock, Clocks, Kind, Policy, Promise, StoredPolicy
 from servicedesk.domain.tickets import Change, FromTo, Message, Priority, Status, Ticket
@@ -65,6 +66,11 @@ class Escalation(msgspec.Struct, frozen=True):
     reason: str
     from_: PersonRef | None = msgspec.field(name="from")
     to: PersonRef | None = None
+
+
+class PolicyRef(msgspec.Struct, frozen=True):
+    id: int
+    name: str
 
 
 class CandidateBody(msgspec.Struct, frozen=True):
@@ -148,6 +154,7 @@ class TeamBody(msgspec.Struct, frozen=True, kw_only=True):
     lead_id: int | None
     member_ids: tuple[int, ...]
     sla_policy_id: int | None = None
+    escalation_policy_id: int | None = None
 
 
 class TargetsBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -237,6 +244,56 @@ class CalendarBody(msgspec.Struct, frozen=True, kw_only=True):
     week: WeekBody
     holidays: tuple[HolidayBody, ...]
     version: int
+
+
+class TierBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A tier on the wire; ``id`` is kept by whoever changes the policy, a new tier has none."""
+
+    id: int
+    when: When
+    whom: Whom
+    do: tuple[str, ...]
+    tag: str | None
+    acknowledge_minutes: int | None
+
+
+class EscalationPolicyBody(msgspec.Struct, frozen=True, kw_only=True):
+    id: int
+    name: str
+    is_default: bool
+    tiers: tuple[TierBody, ...]
+    version: int
+
+
+class EscalationStepBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A tier that fired for a ticket. ``cause`` is time, manual, or silence: nobody acknowledged the one before.
+
+    While ``is_open``, somebody is to acknowledge it until ``acknowledge_by``. ``outcome`` is superseded when
+    the tier left something out because a person had changed it later; ``done`` names what it did.
+    """
+
+    id: int
+    policy: PolicyRef
+    cycle: int
+    place: int
+    tier: TierBody
+    cause: str
+    due_at: str
+    fired_at: str
+    outcome: str
+    done: tuple[str, ...]
+    asked: tuple[PersonRef, ...]
+    is_open: bool
+    acknowledge_by: str | None
+    acknowledged_by: PersonRef | None
+    acknowledged_at: str | None
+
+
+class EscalationStepEvent(msgspec.Struct, frozen=True):
+    """What ``ticket:N:staff`` hears when a tier fired or was acknowledged."""
+
+    ticket_id: int
+    step: EscalationStepBody
 
 
 class Counts(msgspec.Struct, frozen=True):
@@ -405,6 +462,50 @@ def team(shown: Team) -> TeamBody:
         lead_id=shown.lead_id,
         member_ids=shown.member_ids,
         sla_policy_id=shown.sla_policy_id,
+        escalation_policy_id=shown.escalation_policy_id,
+    )
+
+
+def escalation_policy(shown: EscalationPolicy) -> EscalationPolicyBody:
+    return EscalationPolicyBody(
+        id=shown.id,
+        name=shown.policy.name,
+        is_default=shown.policy.is_default,
+        tiers=tuple(map(_tier, shown.policy.tiers)),
+        version=shown.version,
+    )
+
+
+def escalation_step(shown: Step, names: Mapping[int, str]) -> EscalationStepBody:
+    """Return the step; ``names`` are of those who were asked."""
+    record = shown.record
+    return EscalationStepBody(
+        id=shown.id,
+        policy=PolicyRef(shown.policy_id, record.policy),
+        cycle=shown.cycle,
+        place=record.place,
+        tier=_tier(record.tier),
+        cause=shown.cause,
+        due_at=iso(shown.due_at),
+        fired_at=iso(shown.fired_at),
+        outcome=record.outcome,
+        done=record.done,
+        asked=tuple(PersonRef(each, names[each]) for each in record.asked if each in names),
+        is_open=shown.is_open,
+        acknowledge_by=iso_or_none(shown.answer_by),
+        acknowledged_by=shown.acknowledged_by,
+        acknowledged_at=iso_or_none(shown.acknowledged_at),
+    )
+
+
+def _tier(tier: Tier) -> TierBody:
+    return TierBody(
+        id=tier.id,
+        when=tier.when,
+        whom=tier.whom,
+        do=tier.do,
+        tag=tier.tag,
+        acknowledge_minutes=tier.acknowledge_minutes,
     )
 
 

@@ -126,6 +126,31 @@ def _said(conn: Connection, ticket_id: int, requester_id: int) -> list[Entry]:
     ]
 
 
+def status_since(conn: Connection, ticket_id: int) -> Instant:
+    """Return since when the ticket has the status that it has."""
+    found = conn.execute(
+        "SELECT created_at, changes FROM history WHERE ticket_id = ? ORDER BY seq DESC", (ticket_id,)
+    )
+    return next((at for at, raw in found if "status" in _changes(raw)), 0)
+
+
+def last(conn: Connection, ticket_id: int) -> int:
+    """Return the number of the latest change."""
+    row = conn.execute("SELECT max(seq) FROM history WHERE ticket_id = ?", (ticket_id,)).fetchone()
+    return int(row[0] or 0)
+
+
+def touched(conn: Connection, ticket_id: int, *, after: int = 0, since: Instant = 0) -> set[str]:
+    """Return the fields that people of the staff have changed, after a change or since a moment."""
+    found = conn.execute(
+        "SELECT h.changes FROM history h JOIN users u ON u.id = h.actor_id"
+        " WHERE h.ticket_id = ? AND h.seq > ? AND h.created_at >= ? AND h.type <> 'created'"
+        " AND u.role <> 'customer'",
+        (ticket_id, after, since),
+    )
+    return {name for (raw,) in found for name in _changes(raw)}
+
+
 def record_decision(
     tx: Tx, ticket_id: int, *, cause: str, policy: str, winner_id: int | None, judged: str, at: Instant
 ) -> None:

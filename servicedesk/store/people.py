@@ -18,7 +18,7 @@ CAPACITY: Final = 10
 
 _FAMILIAR_AMONG: Final = 10
 _USER: Final = "id, email, name, role, is_active, max_tickets, skills, availability, created_at"
-_TEAM: Final = "id, name, assignment, lead_id, sla_policy_id, created_at"
+_TEAM: Final = "id, name, assignment, lead_id, sla_policy_id, escalation_policy_id, created_at"
 
 
 # People --------------------------------------------------
@@ -251,13 +251,14 @@ def insert_team(
     assignment: Preset,
     lead_id: int | None,
     sla_policy_id: int | None = None,
+    escalation_policy_id: int | None = None,
     at: Instant,
 ) -> Team:
     """Add a team without members; a name that another team has is refused as Invalid."""
     row = tx.execute(
-        "INSERT INTO teams (name, name_key, assignment, lead_id, sla_policy_id, created_at)"
-        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name_key) DO NOTHING RETURNING id",
-        (name, fold(name), assignment, lead_id, sla_policy_id, at),
+        "INSERT INTO teams (name, name_key, assignment, lead_id, sla_policy_id, escalation_policy_id, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name_key) DO NOTHING RETURNING id",
+        (name, fold(name), assignment, lead_id, sla_policy_id, escalation_policy_id, at),
     ).fetchone()
     if row is None:
         raise _name_taken()
@@ -270,8 +271,17 @@ def update_team(tx: Tx, team: Team) -> None:
     if other and other.id != team.id:
         raise _name_taken()
     tx.execute(
-        "UPDATE teams SET name = ?, name_key = ?, assignment = ?, lead_id = ?, sla_policy_id = ? WHERE id = ?",
-        (team.name, fold(team.name), team.assignment, team.lead_id, team.sla_policy_id, team.id),
+        "UPDATE teams SET name = ?, name_key = ?, assignment = ?, lead_id = ?, sla_policy_id = ?,"
+        " escalation_policy_id = ? WHERE id = ?",
+        (
+            team.name,
+            fold(team.name),
+            team.assignment,
+            team.lead_id,
+            team.sla_policy_id,
+            team.escalation_policy_id,
+            team.id,
+        ),
     )
 
 
@@ -392,6 +402,7 @@ def _team(row: Any, member_ids: tuple[int, ...]) -> Team:
         lead_id=row["lead_id"],
         member_ids=member_ids,
         sla_policy_id=row["sla_policy_id"],
+        escalation_policy_id=row["escalation_policy_id"],
         created_at=row["created_at"],
     )
 

@@ -205,7 +205,8 @@ def _receipt(conn: Connection, found: Ticket, now: Instant) -> Content:
     for clock in receipt["clocks"]:
         clock["label"] = wording.promise_label(clock["name"], clock["cycle"])
     promised = ", ".join(
-        f"{clock['label'].lower()} within {wording.duration(clock['target_s'])}" for clock in receipt["clocks"]
+        f"{clock['label'].lower()} within {wording.duration(clock['target_s'])}"
+        for clock in receipt["clocks"]
     )
     paused = max(clock["paused_s"] for clock in receipt["clocks"])
     rest = f"Pauses of {wording.duration(paused)} are left out" if paused else "No pauses so far"

@@ -72,6 +72,7 @@ class NewTeam(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     member_ids: MemberIds = []
     sla_policy_id: Id | None = None
     """What is promised for its tickets; null follows the desk's default."""
+    escalation_policy_id: Id | None = None
 
 
 class TeamPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -80,6 +81,7 @@ class TeamPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     lead_id: Id | UnsetType | None = UNSET
     member_ids: MemberIds | UnsetType = UNSET
     sla_policy_id: Id | UnsetType | None = UNSET
+    escalation_policy_id: Id | UnsetType | None = UNSET
 
 
 async def create(call: Call, body: NewPerson) -> UserBody:

@@ -12,6 +12,8 @@ from servicedesk.domain.views import (
     CalendarBody,
     ChangeBody,
     DecisionBody,
+    EscalationPolicyBody,
+    EscalationStepBody,
     FileBody,
     MessageBody,
     PolicyBody,
@@ -21,6 +23,7 @@ from servicedesk.domain.views import (
     UserBody,
 )
 from servicedesk.store import calendars as stored_calendars
+from servicedesk.store import escalation as stored_escalation
 from servicedesk.store import people as stored_people
 from servicedesk.store import policies as stored_policies
 from servicedesk.store import tickets as stored
@@ -30,6 +33,7 @@ from servicedesk.web import (
     calendar_pages,
     calendars,
     docs,
+    escalation,
     files,
     forms,
     health,
@@ -56,6 +60,7 @@ from servicedesk.web.lists import Page, Paging
 
 TICKET: Final = by_number(stored.get)
 USER: Final = by_number(stored_people.get)
+ESCALATION_POLICY: Final = by_number(stored_escalation.get)
 CALENDAR: Final = by_number(stored_calendars.get)
 POLICY: Final = by_number(stored_policies.get)
 TEAM: Final = by_number(stored_people.team)
@@ -388,6 +393,63 @@ SLA: Final = (
     ),
 )
 
+ESCALATION: Final = (
+    get(
+        "/api/escalation/policies/",
+        escalation.policies,
+        query=Paging,
+        returns=Page[EscalationPolicyBody],
+        who=Verb.SEE_ESCALATION,
+    ),
+    post(
+        "/api/escalation/policies/",
+        escalation.create,
+        body=escalation.NewEscalationPolicy,
+        returns=EscalationPolicyBody,
+        status=201,
+        who=Verb.EDIT_ESCALATION,
+        location="/api/escalation/policies/{id}",
+    ),
+    get(
+        "/api/escalation/policies/{id}",
+        escalation.one,
+        returns=EscalationPolicyBody,
+        who=Verb.SEE_ESCALATION,
+        on=ESCALATION_POLICY,
+        etag=True,
+    ),
+    put(
+        "/api/escalation/policies/{id}",
+        escalation.replace,
+        body=escalation.NewEscalationPolicy,
+        returns=EscalationPolicyBody,
+        who=Verb.EDIT_ESCALATION,
+        on=ESCALATION_POLICY,
+    ),
+    delete(
+        "/api/escalation/policies/{id}",
+        escalation.delete,
+        status=204,
+        who=Verb.EDIT_ESCALATION,
+        on=ESCALATION_POLICY,
+    ),
+    get(
+        "/api/tickets/{id}/escalations",
+        escalation.of_ticket,
+        query=Paging,
+        returns=Page[EscalationStepBody],
+        who=Verb.SEE_INTERNAL,
+        on=TICKET,
+    ),
+    post(
+        "/api/tickets/{id}/acknowledge",
+        escalation.acknowledge,
+        returns=EscalationStepBody,
+        who=Verb.ESCALATE,
+        on=TICKET,
+    ),
+)
+
 FILES: Final = (
     post(
         "/api/files/upload",
@@ -501,6 +563,7 @@ ROWS: Final[tuple[Row, ...]] = (
     *FILES,
     *SESSIONS,
     *PEOPLE,
+    *ESCALATION,
     *SLA,
     *DOCUMENTS,
     *HEALTH,

@@ -4,18 +4,19 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
 
 from servicedesk.desk import agenda as desk
-from servicedesk.desk import assignment, clocks
+from servicedesk.desk import assignment, clocks, tiers
 from servicedesk.domain.agenda import Agenda
 from servicedesk.domain.errors import StorageFull
-from servicedesk.domain.events import DrainAgain, Due, RewindAgain, SearchBehind
+from servicedesk.domain.events import DrainAgain, Due, ReplanAgain, RewindAgain, SearchBehind
 from servicedesk.domain.times import SECOND, Instant
-from servicedesk.store import search
-from servicedesk.store.db import Database, Tx
+from servicedesk.store import escalation, policies, search, tickets
+from servicedesk.store.db import Connection, Database, Tx
 from servicedesk.web.keys import CLOCK, DB
 
 log = logging.getLogger(__name__)
@@ -29,13 +30,22 @@ _ERRANDS_AT_ONCE: Final = 32
 """Transactions for errands, then what is due has its turn."""
 _AFTER_FAILURE: Final = 5.0
 
-Errand = Callable[[Tx, Instant], object]
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What has no moment of its own but is done soon after it was asked for."""
+
+    is_wanted: Callable[[Connection], bool]
+    do: Callable[[Tx, Instant], object]
+    """Does a bounded part of it, and asks again if there is more."""
+
+
 ERRANDS: Final[Mapping[type, Errand]] = {
-    DrainAgain: assignment.drain,
-    RewindAgain: clocks.rewind,
-    SearchBehind: lambda tx, at: search.catch_up(tx),
+    DrainAgain: Errand(lambda conn: bool(tickets.waiting(conn, 1)), assignment.drain),
+    RewindAgain: Errand(policies.has_rewinds, clocks.rewind),
+    ReplanAgain: Errand(escalation.wants_replan, tiers.replan),
+    SearchBehind: Errand(search.is_behind, lambda tx, at: search.catch_up(tx)),
 }
-"""What has no moment of its own but is done soon after it was asked for. Each asks again when there is more."""
 
 
 class Timers:
@@ -109,8 +119,10 @@ class Timers:
             await asyncio.sleep(_PAUSE)
 
     async def _run(self, errand: type) -> None:
+        if not self._db.peek(ERRANDS[errand].is_wanted):
+            return
         try:
-            await self._db.write(ERRANDS[errand], self._clock())
+            await self._db.write(ERRANDS[errand].do, self._clock())
         except StorageFull:
             self._asked.add(errand)
             raise

@@ -696,6 +696,10 @@ async def furnish(desk: Desk) -> None:
         await boss.post("/api/sla/calendars/", {"name": name, "zone": "Europe/Berlin", "week": hours})
         targets = {"medium": {"first_response_s": 3600, "next_response_s": 3600, "resolution_s": 7200}}
         await boss.post("/api/sla/policies/", {"name": name, "targets": targets, "calendar_id": 1})
+    late = {"when": {"kind": "manual"}, "whom": {"kind": "lead"}, "do": ["notify"], "acknowledge_minutes": 5}
+    policy = {"name": "Watch", "is_default": True, "tiers": [late]}
+    assert (await boss.post("/api/escalation/policies/", policy)).status == 201
+    await agent.post("/api/tickets/1/escalate", {"reason": "It is on fire"})
 
 
 async def ask(session: ClientSession, method: str, path: str, **options: Any) -> tuple[int, Any, Any]:

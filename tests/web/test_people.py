@@ -250,6 +250,7 @@ async def test_supervisors_make_and_change_teams(desk: Desk) -> None:
         "lead_id": None,
         "member_ids": [ann.id, bob.id],
         "sla_policy_id": None,
+        "escalation_policy_id": None,
     }
     assert after.body == made.body | {"lead_id": ann.id, "assignment": "skills", "member_ids": [bob.id]}
     assert (await ann.get(path)).body == after.body

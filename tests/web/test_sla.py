@@ -368,7 +368,11 @@ async def test_a_changed_policy_is_right_for_old_tickets_too(desk: Desk) -> None
     await timers.fire(desk.app)
 
     late = await sla_of(agent, open_one)
-    assert (late["policy"], late["state"], late["resolution_due_at"]) == ("Fast", "breached", after(20 * MINUTE))
+    assert (late["policy"], late["state"], late["resolution_due_at"]) == (
+        "Fast",
+        "breached",
+        after(20 * MINUTE),
+    )
     assert (await sla_of(agent, done))["state"] == "breached"
     assert [t["id"] for t in await agent.all("/api/tickets/?sla=met")] == []
 
