@@ -145,6 +145,7 @@ function changed(form) {
     team: () => change(() => call("PATCH", path(id), { team_id: text("team_id") ? Number(text("team_id")) : null }), "Team changed"),
     tags: () => change(() => call("PATCH", path(id), { tags: text("tags").split(",").map((t) => t.trim()).filter(Boolean) }), "Tags changed"),
     escalate: () => escalate(id, form),
+    watch: () => watch(id, text("watches") === "yes"),
   }[form.dataset.act]();
 }
 
@@ -156,6 +157,11 @@ async function escalate(id, form) {
   shut(form);
   await change(() => call("POST", path(id, "escalate"), { reason }), "Escalated");
 }
+
+const watch = (id, starts) => {
+  const put = (on) => call(on ? "PUT" : "DELETE", path(id, "watch"));
+  return change(() => put(starts), starts ? "You watch this ticket" : "You no longer watch it", () => put(!starts));
+};
 
 export function start() {
   on("change", "form[data-act] select", (event, field) => {

@@ -1,6 +1,6 @@
 // The console: the pieces, started in order.
 
-import { on } from "./dom.js";
+import { me, on } from "./dom.js";
 import * as live from "./live.js";
 import * as nav from "./nav.js";
 import * as list from "./list.js";
@@ -16,6 +16,14 @@ import * as theme from "./theme.js";
 import * as times from "./times.js";
 
 for (const piece of [times, theme, nav, list, ticket, uploads, composer, outbox, actions, keys, presence, search, live]) piece.start();
+
+// The bell and the names of colleagues come when there is something to say.
+live.live.on("notification", async (told) => (await import("./bell.js")).hear(told));
+live.live.on("notifications_read", async (told) => (await import("./bell.js")).hear(told));
+live.live.on("resync", async () => (await import("./bell.js")).resync());
+on("input", "#composer textarea", async (event, area) => {
+  if (me.isStaff && area.value.includes("@")) (await import("./mentions.js")).suggest(area);
+});
 
 // Looking at files comes when somebody wants to.
 on("click", "a[data-preview]", async (event, link) => {

@@ -116,5 +116,10 @@ export function start() {
     if (data.ticket_id !== openTicket()) return;
     if (data.action === "access_revoked") location.assign("/"); else refreshTicket();
   });
+  live.on("notification", ({ notification }) => {
+    if (notification.ticket.id !== openTicket() || !log()) return;
+    log().dataset.read = told = -1;
+    watchReading();
+  });
   live.on("resync", refreshTicket);
 }

@@ -62,6 +62,15 @@ def unread(conn: Connection, user_id: int) -> int:
     return int(row[0]) if row else 0
 
 
+def has_unread(conn: Connection, user_id: int, ticket_id: int) -> bool:
+    """Return whether the person has not read something that they were told of the ticket."""
+    row = conn.execute(
+        "SELECT 1 FROM notifications WHERE user_id = ? AND ticket_id = ? AND is_read = 0 LIMIT 1",
+        (user_id, ticket_id),
+    ).fetchone()
+    return row is not None
+
+
 def latest_unread(conn: Connection, user_id: int, ticket_id: int, kind: Kind) -> Unread | None:
     row = conn.execute(
         "SELECT id, times, actor_id, message_id, text, created_at FROM notifications"

@@ -7,7 +7,7 @@ import msgspec
 from aiohttp import hdrs, web
 from multidict import MultiMapping
 
-from servicedesk.desk import notifications
+from servicedesk.desk import notifications as told
 from servicedesk.desk import people as desk
 from servicedesk.domain.errors import Invalid, NotFound, RateLimited, Refused
 from servicedesk.domain.people import Availability
@@ -19,6 +19,7 @@ from servicedesk.web import (
     decode,
     files,
     messages,
+    notifications,
     pages,
     people,
     people_pages,
@@ -26,6 +27,7 @@ from servicedesk.web import (
     sessions,
     setup,
     tickets,
+    watchers,
 )
 from servicedesk.web.api import Call, identifier
 from servicedesk.web.frame import KEYS_COOKIE, local
@@ -148,6 +150,16 @@ async def escalate(call: Call) -> web.StreamResponse:
     return _to_ticket(call)
 
 
+async def watch(call: Call) -> web.StreamResponse:
+    """Start or stop watching the ticket."""
+    fields = await auth.form_fields(call.request)
+    if fields.get("watches") == "no":
+        await watchers.unwatch(call)
+    else:
+        await watchers.watch(call)
+    return _to_ticket(call)
+
+
 async def delete_file(call: Call) -> web.StreamResponse:
     await files.delete(call)
     raise web.HTTPSeeOther(f"/tickets/{call.thing.ticket_id}")
@@ -157,12 +169,29 @@ async def keep_draft(call: Call, body: Draft) -> None:
     await call.write(drafts.put, call.actor.id, call.id, body.kind, body.body, call.now)
 
 
+async def read_notifications(call: Call) -> web.StreamResponse:
+    """Mark as read what the page had shown."""
+    fields = await auth.form_fields(call.request)
+    up_to = _id(fields.get("up_to", ""))
+    await notifications.read(call, _body({"up_to": up_to}, notifications.ReadUpTo))
+    raise web.HTTPSeeOther("/notifications")
+
+
+async def mark_notification(call: Call) -> web.StreamResponse:
+    fields = await auth.form_fields(call.request)
+    wanted = notifications.NotificationPatch(read=fields.get("read") != "no")
+    await notifications.mark(call, wanted)
+    raise web.HTTPSeeOther(
+        f"/notifications{'?show=unread' if call.request.query.get('show') == 'unread' else ''}"
+    )
+
+
 async def mark_read(call: Call, body: Seen) -> None:
     """Note how far the person has read; what they were told of the ticket is read with it."""
 
     def job(tx: Tx) -> None:
         reading.mark(tx, call.actor.id, call.id, body.message_id)
-        notifications.read_ticket(tx, call.id, by=call.actor, at=call.now)
+        told.read_ticket(tx, call.id, by=call.actor, at=call.now)
 
     await call.write(job)
 

@@ -13,7 +13,7 @@ from servicedesk.domain import views
 from servicedesk.domain.events import DESK, staff_room, ticket_room, user_room
 from servicedesk.domain.people import STAFF, User
 from servicedesk.domain.times import Instant
-from servicedesk.store import epoch, events, people, reading
+from servicedesk.store import epoch, events, notifications, people, reading
 from servicedesk.store.db import Connection
 from servicedesk.web import auth, queue, wording
 from servicedesk.web.api import Call
@@ -101,6 +101,7 @@ def _frame(conn: Connection, actor: User, now: Instant, view: str | None, ticket
             for each in queue.views_for(actor)
         ],
         "unread": reading.count(conn, actor.id, internal=actor.is_staff),
+        "unread_notifications": notifications.unread(conn, actor.id),
         "desk_is_empty": counts["all"] == 0,
         "live": _positions(conn, actor, ticket_id),
     }

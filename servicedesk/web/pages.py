@@ -10,11 +10,11 @@ from aiohttp import web
 from servicedesk.desk import assignment, clocks, files
 from servicedesk.desk import messages as conversation
 from servicedesk.desk import tickets as desk
-from servicedesk.domain import views, workflow
+from servicedesk.domain import mentions, views, workflow
 from servicedesk.domain.people import User
 from servicedesk.domain.tickets import Status, Ticket
 from servicedesk.domain.times import Instant
-from servicedesk.store import drafts, history, messages, people, reading, tickets
+from servicedesk.store import drafts, history, messages, notifications, people, reading, tickets, watchers
 from servicedesk.store.db import Connection
 from servicedesk.web import frame, queue, wording
 from servicedesk.web.api import Call
@@ -143,8 +143,10 @@ def _ticket(
         "allowed": _moves(found, body.allowed_transitions or ()),
         "reply_allowed": found.status is not Status.CLOSED,
         **talk,
-        "read_up_to": -1 if seen is None else seen,
+        "read_up_to": -1 if seen is None or notifications.has_unread(conn, actor.id, ticket_id) else seen,
         "first_unread": _first_unread(talk["messages"], seen, actor.id),
+        **(_watching(conn, actor, ticket_id) if staff else {}),
+        "callable": _callable(conn, talk["messages"]),
         "history": changes,
         "names": _names(conn, changes, staff),
         "decision": msgspec.to_builtins(made[-1][1]) if made else None,
@@ -170,6 +172,18 @@ def _messages(
         found = found[-MESSAGES:]
     shown = [msgspec.to_builtins(message) for message in conversation.shown(conn, found, staff=staff)]
     return {"messages": shown, "more_messages": more, "earlier": earlier, "earlier_href": None}
+
+
+def _watching(conn: Connection, actor: User, ticket_id: int) -> Content:
+    found = watchers.of_ticket(conn, ticket_id)
+    return {"watchers": found, "watching": any(person.id == actor.id for person in found)}
+
+
+def _callable(conn: Connection, shown: list[dict[str, Any]]) -> frozenset[str]:
+    """Return the names by which the messages may call somebody; they are looked up if one has an ``@``."""
+    if not any("@" in message["body"] for message in shown):
+        return frozenset()
+    return frozenset(mentions.directory(people.colleagues(conn)))
 
 
 def _first_unread(shown: list[dict[str, Any]], seen: int | None, me: int) -> int | None:

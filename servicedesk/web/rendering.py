@@ -6,6 +6,7 @@ from typing import Any
 import aiohttp_jinja2
 import jinja2
 from aiohttp import web
+from markupsafe import Markup
 
 from servicedesk import resources
 from servicedesk.web import markdown, wording
@@ -57,6 +58,11 @@ def _change_text(context: jinja2.runtime.Context, change: dict[str, Any]) -> str
     return wording.change_text(change, context["names"])
 
 
+@jinja2.pass_context
+def _markdown(context: jinja2.runtime.Context, text: str, calls: bool = False) -> Markup:
+    return markdown.render(text, context.get("callable", frozenset()) if calls else frozenset())
+
+
 def _team_name(team_id: int, names: dict[int, str]) -> str:
     return names.get(team_id, "?")
 
@@ -68,7 +74,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "full_time": _full_time,
     "change_text": _change_text,
     "change_icon": wording.change_icon,
-    "markdown": markdown.render,
+    "markdown": _markdown,
     "initials": wording.initials,
     "status_label": wording.status_label,
     "exclusion_label": wording.exclusion_label,

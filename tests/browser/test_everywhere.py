@@ -15,7 +15,7 @@ STRICT: Final = {"wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"}
 PAGES: Final = (
     *("/", "/?view=mine", "/?view=unassigned&status=new", "/tickets/1", "/tickets/new"),
     *("/search?q=printer", "/search", "/numbers", "/people", "/people?edit=1", "/settings", "/api/docs"),
-    *("/settings/calendars", "/settings/calendars?edit=1"),
+    *("/notifications", "/settings/calendars", "/settings/calendars?edit=1"),
 )
 PHONE: Final = {"width": 390, "height": 844}
 
@@ -39,8 +39,8 @@ async def a_lived_in_desk(desk: Desk) -> Client:
         "The printer is on fire", description="# Help\n\n`lp0` > *burns*", tags=["vpn"]
     )
     path = f"/api/tickets/{ticket['id']}"
-    await agent.post(f"{path}/messages", {"body": "Which one?\n\n| a | b |\n|---|---|\n| 1 | 2 |"})
-    await agent.post(f"{path}/messages", {"body": "He means 4B.", "is_internal": True})
+    await agent.post(f"{path}/messages", {"body": "Which one, @mara?\n\n| a | b |\n|---|---|\n| 1 | 2 |"})
+    await agent.post(f"{path}/messages", {"body": "He means 4B, @ada.admin.", "is_internal": True})
     await agent.post(f"{path}/escalate", {"reason": "It burns for real now."})
     for n in range(4):
         await customer.ticket(f"More {n}", priority=("low", "medium", "high", "critical")[n])

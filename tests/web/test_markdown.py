@@ -38,3 +38,12 @@ def test_an_address_becomes_a_link_without_the_full_stop_behind_it() -> None:
 
     assert 'href="https://desk.example/a?b=1&amp;c=2"' in drawn
     assert 'href="https://not.example' not in drawn
+
+
+def test_who_is_called_stands_out_but_not_in_code_or_addresses() -> None:
+    text = "@ann, `@ann`, **@ann** x@ann.org https://a.example/@ann @eve <span class='mention'>@</span>"
+
+    html = render(text, frozenset({"ann"}))
+
+    assert html.count('<span class="mention">@ann</span>') == html.count("<span") == 2
+    assert "<span" not in render(text)

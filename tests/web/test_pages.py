@@ -28,6 +28,7 @@ async def test_without_a_log_in_every_page_leads_to_it_and_back(desk: Desk) -> N
         "/search?q=x",
         "/numbers",
         "/people",
+        "/notifications",
         "/settings",
         "/settings/calendars",
     ):
@@ -73,10 +74,24 @@ async def test_a_customers_page_holds_nothing_internal(desk: Desk) -> None:
         f"/tickets/{ticket['id']}",
         f"/tickets/{ticket['id']}?part=ticket&after=0",
         "/search?q=SECRET",
+        "/notifications",
     ):
         page = (await html(customer, address)).replace('value="SECRET"', "").replace("“SECRET”", "")
         page = re.sub(r"<title>.*?</title>", "", page)
         assert "SECRET" not in page
+
+
+async def test_the_page_of_notifications_walks_back(desk: Desk) -> None:
+    agent, by = await desk.agent(), await desk.admin()
+    for n in range(52):
+        await by.ticket(f"Ticket {n:02}", assigned_to=agent.id)
+
+    page = await html(agent, "/notifications")
+    assert "Ticket 51" in page
+    assert "Ticket 01" not in page
+    older = re.search(r'href="(/notifications\?before=\d+)"', page)
+    assert older is not None
+    assert "Ticket 01" in await html(agent, older[1])
 
 
 async def test_the_counts_of_the_views_equal_their_lists(desk: Desk) -> None:
