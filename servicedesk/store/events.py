@@ -1,6 +1,6 @@
 """The log of what was told: rooms, and in each a gapless row of frames."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -18,7 +18,12 @@ PRUNED_TOGETHER: Final = 200
 CHUNK_EVENTS: Final = 64
 CHUNK_BYTES: Final = 65_536
 
-_KEPT_AS: Final = {("ticket", ""): 0, ("ticket", "staff"): 2, ("user", ""): 3}
+# People's rooms lie together, and so do those of new tickets: what is written often shares pages.
+_NUMBERED: Final[Mapping[tuple[str, str], Callable[[int], int]]] = {
+    ("user", ""): lambda user_id: -user_id,
+    ("ticket", ""): lambda ticket_id: 2 * ticket_id,
+    ("ticket", "staff"): lambda ticket_id: 2 * ticket_id + 1,
+}
 _encode = msgspec.json.Encoder().encode
 
 
@@ -123,8 +128,8 @@ def room_number(name: str) -> int:
         return 1
     kind, _, rest = name.partition(":")
     number, _, suffix = rest.partition(":")
-    kept_as = _KEPT_AS.get((kind, suffix))
-    return int(number) * 4 + kept_as if kept_as is not None and number.isdecimal() else 0
+    numbered = _NUMBERED.get((kind, suffix))
+    return numbered(int(number)) if numbered is not None and number.isdecimal() else 0
 
 
 def _top(conn: Connection, number: int) -> int:

@@ -1,5 +1,5 @@
 -- A room is known by a number that its name gives, so that an event needs no row of its own for the room's top:
--- four times the ticket's id, two more for its staff's room; three more than four times a user's; 1 for all staff.
+-- 1 is the room of all staff, twice a ticket's id is its room, one more its staff's, and a user's id below zero theirs.
 
 CREATE TABLE log (
     id INTEGER PRIMARY KEY, -- in the order of the log; the latest is never pruned
@@ -13,9 +13,9 @@ SELECT
     e.rowid,
     CASE
         WHEN r.name = 'desk' THEN 1
-        WHEN r.name LIKE 'user:%' THEN CAST(substr(r.name, 6) AS INTEGER) * 4 + 3
-        WHEN r.name LIKE 'ticket:%:staff' THEN CAST(substr(r.name, 8) AS INTEGER) * 4 + 2
-        ELSE CAST(substr(r.name, 8) AS INTEGER) * 4
+        WHEN r.name LIKE 'user:%' THEN -CAST(substr(r.name, 6) AS INTEGER)
+        WHEN r.name LIKE 'ticket:%:staff' THEN CAST(substr(r.name, 8) AS INTEGER) * 2 + 1
+        ELSE CAST(substr(r.name, 8) AS INTEGER) * 2
     END,
     e.seq, e.created_at, e.frame
 FROM events e JOIN rooms r ON r.id = e.room_id
