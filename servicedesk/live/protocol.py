@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 from servicedesk.domain.errors import BadJson, FieldError, Invalid, Refused
 from servicedesk.domain.tickets import BODY_MAX, Priority, Status, title_errors, word_errors
 from servicedesk.domain.times import MINUTE, SECOND
+from servicedesk.domain.views import FileBody, MessageBody, TicketBody, UserBody
 
 VERSION: Final = 1
 SUBPROTOCOL: Final = "servicedesk.v1"
@@ -69,10 +70,12 @@ class Close(IntEnum):
 
 class UnknownEvent(Refused):
     code = "unknown_event"
+    title = "Unknown event"
 
 
 class NotJoined(Refused):
     code = "not_joined"
+    title = "Not joined"
 
     def __init__(self) -> None:
         super().__init__("Join the ticket first.")
@@ -214,12 +217,31 @@ class Refusal(msgspec.Struct, frozen=True):
     ok: Literal[False] = False
 
 
+class Viewer(msgspec.Struct, frozen=True):
+    id: int
+    name: str
+    state: Literal["viewing", "away"]
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """A ticket as the person sees it now; ``viewers`` are for staff."""
+
+    ticket: TicketBody
+    messages: list[MessageBody]
+    files: list[FileBody]
+    viewers: tuple[Viewer, ...] | UnsetType = UNSET
+
+
+class Nothing(msgspec.Struct, frozen=True):
+    """The data of a reply that has none."""
+
+
 class RoomState(msgspec.Struct, frozen=True):
     """A room in ``connected``: whether the client's position was resumed, and where the room stands."""
 
     recovered: bool
     top: int | UnsetType = UNSET
-    snapshot: Any = UNSET
+    snapshot: Snapshot | UnsetType = UNSET
 
 
 class Joined(msgspec.Struct, frozen=True):
@@ -236,7 +258,7 @@ class JoinedTicket(msgspec.Struct, frozen=True):
     seq: int
     rooms: dict[str, Joined]
     epoch: str
-    snapshot: Any = UNSET
+    snapshot: Snapshot | UnsetType = UNSET
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -251,7 +273,7 @@ class Sent(msgspec.Struct, frozen=True):
 class Updated(msgspec.Struct, frozen=True):
     """The data of the reply to ``ticket_update``."""
 
-    ticket: Any
+    ticket: TicketBody
     version: int
     room: str
     seq: int
@@ -267,12 +289,6 @@ class UserPresence(msgspec.Struct, frozen=True):
 
     user: Who
     status: Literal["online", "away", "offline"]
-
-
-class Viewer(msgspec.Struct, frozen=True):
-    id: int
-    name: str
-    state: Literal["viewing", "away"]
 
 
 class Viewers(msgspec.Struct, frozen=True):
@@ -308,7 +324,7 @@ class Connected(msgspec.Struct, frozen=True, kw_only=True):
     protocol: int = VERSION
     connection_id: str
     epoch: str
-    user: Any
+    user: UserBody
     server_time: str
     heartbeat_s: int = HEARTBEAT
     limits: Limits = LIMITS

@@ -74,9 +74,7 @@ def all_of(conn: Connection) -> list[Policy]:
     return [_policy(conn, row) for row in rows]
 
 
-def insert(
-    tx: Tx, policy: Policy, calendar_id: int | None, *, is_default: bool, at: Instant
-) -> StoredPolicy:
+def insert(tx: Tx, policy: Policy, calendar_id: int | None, *, is_default: bool, at: Instant) -> StoredPolicy:
     """Add a policy; a name that another one has is refused as Invalid."""
     if is_default:
         _no_default(tx)

@@ -6,7 +6,7 @@ from typing import Any, Concatenate, Final, NamedTuple, ParamSpec, TypeVar
 
 import msgspec
 from aiohttp import web
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from servicedesk.desk import files, messages, several, tickets
 from servicedesk.desk.several import Wanted
@@ -17,7 +17,6 @@ from servicedesk.domain.events import DESK, staff_room, ticket_room, user_room
 from servicedesk.domain.people import User
 from servicedesk.domain.tickets import Ticket
 from servicedesk.domain.times import SECOND, Instant, iso
-from servicedesk.domain.views import FileBody, MessageBody, TicketBody
 from servicedesk.live import protocol, resume, rooms
 from servicedesk.live.connection import Connection
 from servicedesk.live.hub import Hub
@@ -28,12 +27,13 @@ from servicedesk.live.protocol import (
     Joined,
     JoinedTicket,
     Mode,
+    Nothing,
     NotJoined,
     RoomState,
     Sent,
+    Snapshot,
     UnknownEvent,
     Updated,
-    Viewer,
 )
 from servicedesk.store import db, events, sessions
 from servicedesk.store import messages as stored_messages
@@ -50,21 +50,9 @@ T = TypeVar("T")
 SNAPSHOT_MESSAGES: Final = 50
 
 
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """A ticket as the person sees it now; ``viewers`` are for staff."""
-
-    ticket: TicketBody
-    messages: list[MessageBody]
-    files: list[FileBody]
-    viewers: tuple[Viewer, ...] | UnsetType = UNSET
-
-
-class Nothing(msgspec.Struct, frozen=True):
-    """The data of a reply that has none."""
-
-
 class Failed(Refused):
     code = "internal"
+    title = "Something went wrong here"
 
 
 class Talk:
@@ -116,7 +104,7 @@ async def answer(talk: Talk, text: str, now: Instant) -> None:
         _bad_frame(talk, text, refusal)
         return
     talk.bad_frames = 0
-    await _act(talk, frame, _TABLE[kind], command)
+    await _act(talk, frame, TABLE[kind], command)
 
 
 def greet(talk: Talk) -> None:
@@ -220,6 +208,7 @@ async def typing_start(talk: Talk, command: protocol.TypingStart) -> Nothing:
 
 
 async def typing_stop(talk: Talk, command: protocol.TypingStop) -> Nothing:
+    """Let the others see that nothing is typed any more, whatever it was or of one mode."""
     _require_joined(talk, command.ticket_id, command.mode)
     talk.hub.awareness.typed(talk.connection.user_id, command.ticket_id, command.mode)
     return Nothing()
@@ -239,7 +228,7 @@ async def ticket_update(talk: Talk, command: protocol.TicketUpdate) -> Updated:
     return await talk.write(update)
 
 
-_TABLE: Final[Mapping[type, Callable[[Talk, Any], Awaitable[msgspec.Struct]]]] = {
+TABLE: Final[Mapping[type, Callable[[Talk, Any], Awaitable[msgspec.Struct]]]] = {
     protocol.Connect: connect,
     protocol.JoinTicket: join_ticket,
     protocol.LeaveTicket: leave_ticket,

@@ -1,4 +1,4 @@
-"""Pages for those who build on the desk: its API, drawn from its own document, and its style."""
+"""Pages for those who build on the desk: its API, drawn from its own documents, and its style."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from servicedesk.domain.errors import NotFound
-from servicedesk.web import frame, openapi
+from servicedesk.web import asyncapi, frame, openapi
 from servicedesk.web.api import TABLE, Call
 from servicedesk.web.assets import ASSETS
 
@@ -26,6 +26,20 @@ async def show(call: Call) -> web.Response:
         "groups": [{"name": name.capitalize(), "calls": found} for name, found in groups.items()],
     }
     return await frame.show_to_guest(call, "docs.html", content)
+
+
+async def live(call: Call) -> web.Response:
+    """The page of the websocket: every command and event, the rooms, the codes."""
+    document = asyncapi.describe()
+    content = {
+        "document": document,
+        "rooms": document["channels"]["socket"]["x-rooms"],
+        "groups": [
+            {"name": title, "verb": verb, "operations": list(_operations(document, action))}
+            for title, verb, action in (("Commands", "send", "receive"), ("Events", "hear", "send"))
+        ],
+    }
+    return await frame.show_to_guest(call, "docs_live.html", content)
 
 
 async def style(call: Call) -> web.Response:
@@ -54,6 +68,21 @@ def _calls(document: Document) -> Iterator[dict[str, Any]]:
                 "body": next((_drawn(document, each.get("schema", {})) for each in body.values()), ""),
                 "answers": [_answer(document, status, each) for status, each in about["responses"].items()],
             }
+
+
+def _operations(document: Document, action: str) -> Iterator[dict[str, Any]]:
+    for name, about in document["operations"].items():
+        if about["action"] != action:
+            continue
+        payload = document["components"]["messages"][name]["payload"]["properties"]
+        reply = document["components"]["messages"].get(f"{name}_reply")
+        yield {
+            "name": name,
+            "summary": about["summary"].replace("`", ""),
+            "rooms": about.get("x-rooms", []),
+            "data": [_drawn(document, each) for each in payload["data"].get("anyOf", [payload["data"]])],
+            "reply": _drawn(document, reply["payload"]["properties"]["data"]) if reply is not None else "",
+        }
 
 
 def _parameter(document: Document, described: Document) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def describe(rows: tuple[Row, ...]) -> dict[str, Any]:
     types = [t for row in rows for t in (row.body, row.query, row.returns) if t is not None]
     types += [type_ for row in rows for _, type_ in row.takes]
     _, components = msgspec.json.schema_components(
-        [*types, Problem], ref_template=REFERENCE, schema_hook=_anything
+        [*types, Problem], ref_template=REFERENCE, schema_hook=any_value
     )
     paths: dict[str, dict[str, Any]] = {}
     for row in rows:
@@ -107,7 +107,7 @@ def _path_parameters(row: Row) -> Iterable[dict[str, Any]]:
 def _query_parameters(row: Row) -> Iterable[dict[str, Any]]:
     if row.query is None:
         return
-    _, components = msgspec.json.schema_components([row.query], ref_template=REFERENCE, schema_hook=_anything)
+    _, components = msgspec.json.schema_components([row.query], ref_template=REFERENCE, schema_hook=any_value)
     for name, schema in components[row.query.__name__]["properties"].items():
         is_list = schema.get("type") == "array" or any(
             s.get("type") == "array" for s in schema.get("anyOf", ())
@@ -162,10 +162,10 @@ def _refusals(row: Row) -> list[int]:
 
 
 def _schema(type_: Any) -> dict[str, Any]:
-    (schema,), _ = msgspec.json.schema_components([type_], ref_template=REFERENCE, schema_hook=_anything)
+    (schema,), _ = msgspec.json.schema_components([type_], ref_template=REFERENCE, schema_hook=any_value)
     return schema
 
 
-def _anything(_type: type) -> dict[str, Any]:
+def any_value(_type: type) -> dict[str, Any]:
     """Return the schema of a plain ``object``: a value of any kind."""
     return {"description": "A value of any kind."}  # an empty schema counts as none

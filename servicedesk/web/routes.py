@@ -29,6 +29,7 @@ from servicedesk.store import policies as stored_policies
 from servicedesk.store import tickets as stored
 from servicedesk.web import (
     assets,
+    asyncapi,
     bulk,
     calendar_pages,
     calendars,
@@ -498,7 +499,10 @@ FILES: Final = (
     get("/api/files/{id}/preview", files.preview, returns=files.Preview, who=Verb.SEE, on=files.load),
 )
 
-DOCUMENTS: Final = (get("/api/openapi.json", openapi.document, who=None),)
+DOCUMENTS: Final = (
+    get("/api/openapi.json", openapi.document, who=None),
+    get("/api/asyncapi.json", asyncapi.document, who=None),
+)
 
 HEALTH: Final = (
     get("/healthz", health.healthz, returns=health.Health, who=None),
@@ -522,6 +526,7 @@ PAGES: Final = (
     page("/login", people_pages.login, who=None),
     page("/setup", people_pages.setup, who=None),
     page("/api/docs", docs.show, who=None),
+    page("/api/docs/live", docs.live, who=None),
     page("/static/{version}/{name:.+}", assets.serve, who=None),
 )
 

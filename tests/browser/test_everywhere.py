@@ -15,7 +15,7 @@ STRICT: Final = {"wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"}
 PAGES: Final = (
     *("/", "/?view=mine", "/?view=unassigned&status=new", "/tickets/1", "/tickets/new"),
     *("/search?q=printer", "/search", "/numbers", "/people", "/people?edit=1", "/settings", "/api/docs"),
-    *("/notifications", "/settings/calendars", "/settings/calendars?edit=1"),
+    *("/notifications", "/settings/calendars", "/settings/calendars?edit=1", "/api/docs/live"),
 )
 PHONE: Final = {"width": 390, "height": 844}
 
@@ -58,7 +58,7 @@ async def test_axe_finds_nothing(desk: Desk, windows: Windows, scheme: Any) -> N
     found = []
     for path in PAGES:
         await page.goto(path)
-        if path != "/api/docs":
+        if not path.startswith("/api/docs"):
             await is_live(page)
         found += await findings(page)
     await page.goto("/tickets/1")

@@ -168,6 +168,7 @@ async def test_pages_carry_no_inline_script_or_style(desk: Desk) -> None:
         "/settings/calendars",
         "/search?q=printer",
         "/api/docs",
+        "/api/docs/live",
     ):
         page = await html(admin, path)
         assert not re.search(r"<script(?![^>]*\ssrc=)|\sstyle=|\son[a-z]+=|javascript:", page), path
