@@ -351,6 +351,7 @@ async def edit_team(call: Call) -> web.StreamResponse:
         "name": fields.get("name", ""),
         "assignment": fields.get("assignment"),
         "lead_id": _id(fields.get("lead_id", "")),
+        **({"sla_policy_id": _id(fields["sla_policy_id"])} if "sla_policy_id" in fields else {}),
     }
 
     async def change() -> None:

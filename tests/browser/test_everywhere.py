@@ -16,6 +16,7 @@ PAGES: Final = (
     *("/", "/?view=mine", "/?view=unassigned&status=new", "/tickets/1", "/tickets/new"),
     *("/search?q=printer", "/search", "/numbers", "/people", "/people?edit=1", "/settings", "/api/docs"),
     *("/notifications", "/settings/calendars", "/settings/calendars?edit=1", "/api/docs/live"),
+    *("/settings/sla", "/settings/sla?edit=1"),
 )
 PHONE: Final = {"width": 390, "height": 844}
 
@@ -48,6 +49,8 @@ async def a_lived_in_desk(desk: Desk) -> Client:
     days = [{"date": "12-24", "name": "Christmas Eve", "open": [["09:00", "12:00"]]}]
     hours = {"name": "Office hours", "zone": "Europe/Berlin", "week": week, "holidays": days}
     await admin.post("/api/sla/calendars/", hours)
+    targets = {"critical": {"first_response_s": 3600, "resolution_s": 14_400}}
+    await admin.post("/api/sla/policies/", {"name": "Support", "targets": targets, "calendar_id": 1})
     return admin
 
 
