@@ -317,6 +317,22 @@ def test_few_tickets_are_gathered_from_the_index_that_knows_them(
     assert all(index in plan for plan in gathered), gathered
 
 
+def test_the_newest_tickets_are_passed_over_without_being_read(
+    desk: Tx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walks, "few_of", lambda _: 0)
+    wanted = some(teams=(1,), statuses=(Status.CLOSED,), priorities=(Priority.HIGH, Priority.CRITICAL))
+
+    walked = [
+        plan
+        for sql, plan in plans_of(desk, wanted, Sort.LAST_CREATED)
+        if sql.startswith("SELECT t.created_at")
+    ]
+
+    assert walked
+    assert all("COVERING INDEX tickets_by_created" in plan for plan in walked), walked
+
+
 def test_no_list_reads_the_whole_table_of_tickets(desk: Tx) -> None:
     """But for the walk along the ids, which begins where the page does and ends with it."""
     chance = Random(5)
