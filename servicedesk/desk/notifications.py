@@ -20,6 +20,7 @@ from servicedesk.domain.times import Instant
 from servicedesk.domain.views import MessageBody
 from servicedesk.store import events, notifications, people, watchers
 from servicedesk.store.db import Connection, Tx
+from servicedesk.store.notifications import Unread
 
 
 def notify(
@@ -44,6 +45,16 @@ def notify(
     for person in people.several(tx, sorted(wanted)):
         if may(person, Verb.SEE_INTERNAL if kind.is_internal else Verb.SEE, ticket):
             _tell(tx, person.id, kind, ticket, by=by, at=at, text=text, message_id=message_id)
+
+
+def of_new(tx: Tx, ticket: Ticket, *, by: User | None, at: Instant) -> None:
+    """Tell the agent of a new ticket, who was chosen among those who may see it.
+
+    Tickets come often: nobody is looked up who is known, nor what cannot be unread yet.
+    """
+    agent_id = ticket.assignee_id
+    if agent_id is not None:
+        _write(tx, agent_id, Kind.ASSIGNED, ticket, by=by, at=at, text="", message_id=None, earlier=None)
 
 
 def of_change(
@@ -142,18 +153,32 @@ def _tell(
     message_id: int | None,
 ) -> None:
     earlier = notifications.latest_unread(tx, user_id, ticket.id, kind)
-    actor_id = by.id if by else None
     if earlier is not None:
-        if earlier[2:] == (actor_id, message_id, text, at):
+        if earlier[2:] == (by.id if by else None, message_id, text, at):
             return
         notifications.delete(tx, earlier.id)
+    _write(tx, user_id, kind, ticket, by=by, at=at, text=text, message_id=message_id, earlier=earlier)
+
+
+def _write(
+    tx: Tx,
+    user_id: int,
+    kind: Kind,
+    ticket: Ticket,
+    *,
+    by: User | None,
+    at: Instant,
+    text: str,
+    message_id: int | None,
+    earlier: Unread | None,
+) -> None:
     times = earlier.times + 1 if earlier else 1
     number = notifications.insert(
         tx,
         user_id,
         kind,
         ticket.id,
-        actor_id=actor_id,
+        actor_id=by.id if by else None,
         message_id=message_id,
         text=text,
         times=times,

@@ -22,7 +22,6 @@ from servicedesk.domain.errors import (
     TransitionRefused,
 )
 from servicedesk.domain.events import DESK, Action, Event, staff_room, ticket_room
-from servicedesk.domain.notifications import Kind
 from servicedesk.domain.people import Preset, Role, User, fold, ref
 from servicedesk.domain.tickets import (
     TAGS_MAX,
@@ -107,8 +106,8 @@ def create(tx: Tx, draft: Draft, *, by: User, at: Instant) -> TicketBody:
     _tell_created(tx, ticket, by, at)
     if escalation.applies(tx, draft.team_id):
         clocks.wind(tx, ticket_id, at)
-    if assignee is not None and assignee != by.id:
-        notifications.notify(tx, [assignee], Kind.ASSIGNED, ticket, by=None if decision else by, at=at)
+    if assignee != by.id:
+        notifications.of_new(tx, ticket, by=None if decision else by, at=at)
     body = shown(tx, ticket, by, at)
     return msgspec.structs.replace(body, assignment=made) if by.is_staff else body
 
