@@ -154,7 +154,7 @@ STORIES: Final = (
         ("vpn",),
         (
             _s(0.2, "file", "vpn-client.log"),
-            _s(1, "note", "Rekey interval is 600 s on the new gateway. Suspicious."),
+            _s(1, "note", "Rekey interval is 600 s on the new gateway. Suspicious, isn't it, @hana.sato?"),
             _s(
                 0.3,
                 "reply",
@@ -632,7 +632,7 @@ STORIES: Final = (
             _s(3, "reply", "Could you forward us one as an attachment?"),
             _s(4, "filecustomer", "invitation.eml"),
             _s(0.1, "customer", "Here is one of this morning."),
-            _s(2, "note", "Delayed by the sandbox scan of .ics. Asking security."),
+            _s(2, "note", "Delayed by the sandbox scan of .ics. @marta.okonjo, may we ask security?"),
         ),
     ),
     Story(
@@ -681,7 +681,7 @@ STORIES: Final = (
             _s(1, "reply", "We log the switch for a day to see what happens at noon."),
             _s(0.1, "start"),
             _s(24, "filenote", "switch-noon.csv"),
-            _s(0.2, "note", "Microwave in the canteen on the same circuit: the switch reboots. Needs a UPS."),
+            _s(0.2, "note", "A microwave on the same circuit: the switch reboots. @marta, it needs a UPS."),
         ),
     ),
     Story(

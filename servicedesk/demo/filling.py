@@ -1,7 +1,7 @@
 """Let the company live through its last three weeks, by what the desk lets people do."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 import msgspec
@@ -9,17 +9,21 @@ import msgspec
 from servicedesk.demo.company import COLLEAGUES, CUSTOMERS, GROUPS, OFFICE_HOURS, OWNER, STORIES, Step, Story
 from servicedesk.demo.things import content_of
 from servicedesk.desk import agenda, calendars, files, messages, people, setup, tickets
+from servicedesk.desk import notifications as telling
 from servicedesk.domain.files import NewFile, served_as
 from servicedesk.domain.people import Availability, Role, User
 from servicedesk.domain.tickets import Status
-from servicedesk.domain.times import HOUR, MINUTE, Instant
+from servicedesk.domain.times import HOUR, MINUTE, Instant, parse
 from servicedesk.media.files import THUMBNAIL, Media
 from servicedesk.store import calendars as stored_calendars
+from servicedesk.store import notifications
 from servicedesk.store import people as stored_people
 from servicedesk.store import tickets as stored
 from servicedesk.store.db import Connection, Database, Tx
 
 WEEKS: Final = 24 * 21 * HOUR
+UNREAD: Final = 24 * HOUR
+"""What people were told since then they have not read yet."""
 DESK_NAME: Final = "Larkfield Service"
 _MOVES: Final = {
     "start": Status.IN_PROGRESS,
@@ -67,6 +71,7 @@ async def fill(db: Database, media: Media, *, password_hash: str, ids: Iterator[
         await db.write(agenda.live, lived, event.at)
         await life.happen(event)
         lived = event.at
+    await db.write(_read_on, crowd.values(), at=now)
     await db.write(_go_home)
     return Filled(len(crowd), len(STORIES), life.files, _doors(crowd))
 
@@ -211,6 +216,15 @@ def _hours(tx: Tx, *, at: Instant) -> None:
 def _doors(crowd: dict[str, User]) -> tuple[tuple[str, Role], ...]:
     shown = (OWNER.name, COLLEAGUES[0].name, COLLEAGUES[1].name, CUSTOMERS[0].name)
     return tuple((crowd[name].email, crowd[name].role) for name in shown if name in crowd)
+
+
+def _read_on(tx: Tx, everybody: Iterable[User], *, at: Instant) -> None:
+    """Let everybody have read what they were told before the last few hours."""
+    for person in everybody:
+        told = notifications.page(tx, person.id, limit=1000)
+        old = next((each.id for each in told if parse(each.created_at) < at - UNREAD), None)
+        if old is not None:
+            telling.read_up_to(tx, old, by=person, at=at)
 
 
 def _go_home(tx: Tx) -> None:

@@ -94,3 +94,17 @@ async def test_a_desk_with_tickets_of_its_own_is_left_alone(desk: Desk) -> None:
 @pytest.mark.parametrize("name", ["a.png", "b.log", "c.csv", "d.zip", "e.pdf", "f.eml", "g.txt"])
 def test_the_same_name_always_gives_the_same_bytes(name: str) -> None:
     assert content_of(name) == content_of(name) != b""
+
+
+async def test_some_of_what_people_were_told_is_unread_yet(desk: Desk) -> None:
+    await fill(desk)
+
+    unread, told = await desk.db.read(
+        lambda conn: conn.execute("SELECT sum(is_read = 0), count(*) FROM notifications").fetchone()
+    )
+    called = await desk.db.read(
+        lambda conn: conn.execute("SELECT count(*) FROM notifications WHERE kind = 'mentioned'").fetchone()[0]
+    )
+
+    assert 0 < unread < told
+    assert called == 3
