@@ -4,7 +4,9 @@ from typing import Final, NamedTuple
 
 from servicedesk.domain.calendars import Calendar, Holiday, Hours
 from servicedesk.domain.people import Availability, Preset, Role
-from servicedesk.domain.tickets import Priority
+from servicedesk.domain.sla import Policy, Targets, pausing
+from servicedesk.domain.tickets import Priority, Status
+from servicedesk.domain.times import HOUR
 
 LOW, MEDIUM, HIGH, CRITICAL = Priority
 
@@ -23,6 +25,18 @@ OFFICE_HOURS: Final = Calendar(
     ),
 )
 """When somebody is there, with lunch between."""
+IN_OFFICE: Final = "Business systems"
+"""The team that promises nothing for the night."""
+IN_OFFICE_HOURS: Final = Policy(
+    "Office hours",
+    {
+        CRITICAL: Targets(1 * HOUR, 6 * HOUR, next_response=1 * HOUR),
+        HIGH: Targets(2 * HOUR, 9 * HOUR, next_response=2 * HOUR),
+        MEDIUM: Targets(4 * HOUR, 27 * HOUR, next_response=4 * HOUR),
+        LOW: Targets(9 * HOUR, 45 * HOUR),
+    },
+    pausing(Status.PENDING, Status.ON_HOLD),
+)
 
 
 class Colleague(NamedTuple):

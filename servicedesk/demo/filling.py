@@ -6,9 +6,20 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from servicedesk.demo.company import COLLEAGUES, CUSTOMERS, GROUPS, OFFICE_HOURS, OWNER, STORIES, Step, Story
+from servicedesk.demo.company import (
+    COLLEAGUES,
+    CUSTOMERS,
+    GROUPS,
+    IN_OFFICE,
+    IN_OFFICE_HOURS,
+    OFFICE_HOURS,
+    OWNER,
+    STORIES,
+    Step,
+    Story,
+)
 from servicedesk.demo.things import content_of
-from servicedesk.desk import agenda, calendars, files, messages, people, setup, tickets
+from servicedesk.desk import agenda, calendars, files, messages, people, policies, setup, tickets
 from servicedesk.desk import notifications as telling
 from servicedesk.domain.files import NewFile, served_as
 from servicedesk.domain.people import Availability, Role, User
@@ -63,7 +74,7 @@ async def fill(db: Database, media: Media, *, password_hash: str, ids: Iterator[
     if db.peek(_has_tickets):
         raise NotEmpty("This desk has tickets already; the demo is for an empty one.")
     crowd = await db.write(_people, password_hash, at=now - WEEKS)
-    await db.write(_hours, at=now - WEEKS)
+    await db.write(_promises, at=now - WEEKS)
     life = _Life(db, media, crowd, ids)
     lived = now - WEEKS
     for event in sorted(_events(now)):
@@ -208,9 +219,15 @@ def _people(tx: Tx, password_hash: str, *, at: Instant) -> dict[str, User]:
     return {name: stored_people.get(tx, user.id) for name, user in crowd.items()}
 
 
-def _hours(tx: Tx, *, at: Instant) -> None:
-    if stored_calendars.by_name(tx, OFFICE_HOURS.name) is None:
-        calendars.create(tx, OFFICE_HOURS, at=at)
+def _promises(tx: Tx, *, at: Instant) -> None:
+    """Promise one team's answers in office hours; for all others the desk's standard holds."""
+    if stored_calendars.by_name(tx, OFFICE_HOURS.name) is not None:
+        return
+    hours = calendars.create(tx, OFFICE_HOURS, at=at)
+    made = policies.create(tx, policies.NewPolicy(policy=IN_OFFICE_HOURS, calendar_id=hours.id), at=at)
+    team = stored_people.team_by_name(tx, IN_OFFICE)
+    if team is not None:
+        people.edit_team(tx, team.id, people.TeamEdit(sla_policy_id=made.id), at=at)
 
 
 def _doors(crowd: dict[str, User]) -> tuple[tuple[str, Role], ...]:

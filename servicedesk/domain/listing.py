@@ -67,6 +67,9 @@ class TicketQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """Before this moment."""
     updated_after: str | None = None
     updated_before: str | None = None
+    due_after: str | None = None
+    """The next target that is not met yet; staff alone may ask for it."""
+    due_before: str | None = None
     q: str | None = None
     """Words that must all occur in the title, the description, the messages or the names of files."""
     sort: Sort | None = None
@@ -101,6 +104,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     escalated: bool | None = None
     created: Span | None = None
     updated: Span | None = None
+    due: Span | None = None
     terms: tuple[Term, ...] | None = None
     """What must be found in the text; an empty tuple can be found nowhere."""
     internal: bool = True
@@ -121,6 +125,9 @@ class Place(NamedTuple):
 
 def filter_of(query: TicketQuery, actor: User, now: Instant) -> Filter:
     """Return which tickets this person gets for the query. Raises BadParameter."""
+    due = _span("due", query.due_after, query.due_before)
+    if due is not None and not actor.is_staff:
+        raise BadParameter("due_after" if query.due_after else "due_before", "Only staff may ask what is due.")
     return Filter(
         now=now,
         requester=None if actor.is_staff else actor.id,
@@ -135,6 +142,7 @@ def filter_of(query: TicketQuery, actor: User, now: Instant) -> Filter:
         escalated=query.escalated,
         created=_span("created", query.created_after, query.created_before),
         updated=_span("updated", query.updated_after, query.updated_before),
+        due=due,
         terms=terms_of(query.q) if query.q and not query.q.isspace() else None,
         internal=actor.is_staff,
     )

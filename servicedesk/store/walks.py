@@ -116,6 +116,7 @@ def parts_of(wanted: Filter) -> Parts:
         "escalated": _escalated(wanted.escalated),
         "created": _within("t.created_at", wanted.created),
         "updated": _within("t.updated_at", wanted.updated),
+        "due within": _within("t.due_at", wanted.due),
     }
     found = {f"found {asked}": _found(asked) for asked in _asked(wanted)}
     return {name: part for name, part in parts.items() if part is not None} | found
@@ -241,6 +242,9 @@ def _narrow(wanted: Filter, parts: Parts) -> Iterator[Walk]:
         yield Walk(index("tickets_by_created"), (parts["created"],), "created", in_order_of="t.created_at")
     if "updated" in parts:
         yield Walk(index("tickets_by_updated"), (parts["updated"],), "updated", in_order_of=UPDATED.column)
+    if "due within" in parts:
+        within = (parts["due within"],)
+        yield Walk(index("tickets_by_due"), within, "due within", _DUE.sql, in_order_of="t.due_at")
     if "team" in parts:
         yield _by_value("team", "t.team_id", "tickets_by_team", wanted.teams)
     if "status" in parts and (len(wanted.statuses) == 1 or not unresolved):
@@ -263,7 +267,7 @@ def _only_unresolved(wanted: Filter, parts: Parts) -> bool:
     """Return whether unresolved tickets alone can be meant: only they are due, only their clocks run."""
     named = bool(wanted.statuses) and UNRESOLVED.issuperset(wanted.statuses)
     running = bool(wanted.sla) and _RUNNING_STATES.issuperset(wanted.sla)
-    return named or running or parts.get("due") is _DUE
+    return named or running or parts.get("due") is _DUE or "due within" in parts
 
 
 def few_of(conn: Connection) -> int:

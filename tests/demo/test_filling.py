@@ -43,6 +43,19 @@ async def test_the_company_has_office_hours_with_lunch_between(desk: Desk) -> No
     assert hours["week"]["fri"] == [["08:00", "12:00"], ["13:00", "18:00"]]
 
 
+async def test_one_team_promises_its_answers_in_office_hours(desk: Desk) -> None:
+    admin = await fill(desk)
+
+    (policy,) = await admin.all("/api/sla/policies/")
+    (team,) = [t for t in await admin.all("/api/teams/") if t["sla_policy_id"] == policy["id"]]
+    theirs = await admin.all(f"/api/tickets/?team={team['id']}")
+    others = await admin.all("/api/tickets/?team=none")
+
+    assert policy["calendar_id"] == 1
+    assert {t["sla"]["policy"] for t in theirs} == {"Office hours"}
+    assert {t["sla"]["policy"] for t in others} <= {"Standard"}
+
+
 async def test_an_admin_comes_along_only_where_there_is_none(desk: Desk) -> None:
     admin = await fill(desk)
 

@@ -15,7 +15,7 @@ from servicedesk.domain.people import fold
 from servicedesk.domain.search import terms_of
 from servicedesk.domain.sla import State
 from servicedesk.domain.tickets import UNRESOLVED, Priority, Status, Ticket
-from servicedesk.domain.times import DAY
+from servicedesk.domain.times import DAY, HOUR
 from servicedesk.store import listing, walks
 from servicedesk.store.db import Tx
 from tests.store import desks_made_up as desks
@@ -84,6 +84,7 @@ def meets(ticket: Ticket, wanted: Filter) -> bool:
         and (wanted.escalated is None or wanted.escalated == (ticket.escalation_level > 0))
         and _inside(ticket.created_at, wanted.created)
         and _inside(ticket.updated_at, wanted.updated)
+        and (wanted.due is None or (clocks.due_at is not None and _inside(clocks.due_at, wanted.due)))
     )
 
 
@@ -129,6 +130,7 @@ CHOICES: dict[str, list[Any]] = {
     "escalated": [None, None, True, False],
     "created": [None, None, Span(NOW - 20 * DAY, NOW - 5 * DAY), Span(None, NOW - 10 * DAY)],
     "updated": [None, None, Span(NOW - 9 * DAY, None)],
+    "due": [None, None, None, Span(NOW - 9 * DAY, None), Span(None, NOW)],
 }
 
 
@@ -303,6 +305,7 @@ def test_what_changed_last_is_read_in_order_for_each_filter(
         (some(sla=(State.BREACHED,), statuses=(Status.OPEN,)), "tickets_by_breach"),
         (some(categories=("network",)), "tickets_by_category"),
         (some(created=Span(NOW - DAY, None)), "tickets_by_created"),
+        (some(due=Span(NOW - HOUR, NOW + HOUR)), "tickets_by_due"),
         (some(teams=(1,)), "tickets_by_team"),
         (some(statuses=(Status.OPEN,)), "tickets_by_status"),
     ],

@@ -158,6 +158,7 @@ async def test_a_cursor_holds_only_unchanged_and_for_its_own_list(desk: Desk) ->
         "requester=Rio",
         "created_after=yesterday",
         "updated_before=2026-02-30",
+        "due_before=soon",
         "q=" + "x" * 501,
         "q=a%00b",
     ],
@@ -258,3 +259,18 @@ async def test_nobody_lists_without_a_log_in(desk: Desk) -> None:
     answer = await agent.get("/api/tickets/", headers={"Authorization": "Bearer nothing"})
 
     assert (answer.status, answer.code) == (401, "unauthenticated")
+
+
+async def test_what_is_due_soon_is_found_by_its_time_and_by_staff_alone(desk: Desk) -> None:
+    agent, customer = await desk.agent(), await desk.customer()
+    urgent = await customer.ticket(priority="critical")
+    later = await customer.ticket(priority="low")
+    done = await customer.ticket(priority="critical")
+    await agent.put(f"/api/tickets/{done['id']}/assign", {"assigned_to": agent.id})
+    await agent.put(f"/api/tickets/{done['id']}/status", {"status": "resolved"})
+    noon = quote(iso(desk.clock() + 4 * HOUR))
+
+    assert await ids(agent, f"due_before={noon}") == [urgent["id"]]
+    assert await ids(agent, f"due_after={noon}&sort=due_at") == [later["id"]]
+    refused = await customer.get(f"/api/tickets/?due_before={noon}")
+    assert (refused.status, refused.code) == (400, "bad_parameter")
