@@ -97,7 +97,7 @@ def update(
     if other and other["id"] != policy_id:
         raise _name_taken()
     if is_default:
-        _no_default(tx)
+        _no_default(tx, but=policy_id)
     tx.execute(
         "UPDATE sla_policies SET name = ?, name_key = ?, calendar_id = ?, rules = ?, is_default = ?,"
         " version = version + 1, updated_at = ? WHERE id = ?",
@@ -226,8 +226,11 @@ def _packed(policy: Policy) -> str:
     return msgspec.json.encode(rules, order="sorted").decode()
 
 
-def _no_default(tx: Tx) -> None:
-    tx.execute("UPDATE sla_policies SET is_default = 0, version = version + 1 WHERE is_default = 1")
+def _no_default(tx: Tx, but: int = 0) -> None:
+    tx.execute(
+        "UPDATE sla_policies SET is_default = 0, version = version + 1 WHERE is_default = 1 AND id <> ?",
+        (but,),
+    )
 
 
 def _name_taken() -> Invalid:
