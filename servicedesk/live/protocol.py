@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from servicedesk.domain.errors import BadJson, FieldError, Invalid, Refused
+from servicedesk.domain.people import PersonRef
 from servicedesk.domain.tickets import BODY_MAX, Priority, Status, title_errors, word_errors
 from servicedesk.domain.times import MINUTE, SECOND
 from servicedesk.domain.views import FileBody, MessageBody, TicketBody, UserBody
@@ -224,12 +225,13 @@ class Viewer(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """A ticket as the person sees it now; ``viewers`` are for staff."""
+    """A ticket as the person sees it now; ``viewers`` and ``watchers`` are for staff."""
 
     ticket: TicketBody
     messages: list[MessageBody]
     files: list[FileBody]
     viewers: tuple[Viewer, ...] | UnsetType = UNSET
+    watchers: list[PersonRef] | UnsetType = UNSET
 
 
 class Nothing(msgspec.Struct, frozen=True):

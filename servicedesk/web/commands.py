@@ -35,7 +35,7 @@ from servicedesk.live.protocol import (
     UnknownEvent,
     Updated,
 )
-from servicedesk.store import db, events, sessions
+from servicedesk.store import db, events, sessions, watchers
 from servicedesk.store import messages as stored_messages
 from servicedesk.store.db import Tx
 from servicedesk.web import decode, space
@@ -363,6 +363,7 @@ def _snapshot(conn: db.Connection, talk: Talk, user: User, ticket: Ticket) -> Sn
         messages=messages.shown(conn, latest, staff=internal),
         files=files.of_ticket(conn, ticket.id, staff=internal),
         viewers=talk.hub.awareness.viewers(ticket.id) if user.is_staff else UNSET,
+        watchers=watchers.of_ticket(conn, ticket.id) if user.is_staff else UNSET,
     )
 
 

@@ -34,6 +34,7 @@ class Mirror:
         self.ticket = dict(snapshot["ticket"])
         self.messages = {m["id"]: m for m in snapshot["messages"]}
         self.files = {f["id"]: f for f in snapshot["files"]}
+        self.watchers = watching(snapshot)
 
     async def catch_up(self) -> list[str]:
         """Apply everything that was told since; return what it was."""
@@ -48,6 +49,8 @@ class Mirror:
         event, data = frame["event"], frame["data"]
         if frame["room"] == self._own or event != "ticket_updated":
             self.ticket |= {k: v for k, v in data["ticket"].items() if k in self.ticket}
+        if "watchers" in data.get("changes", {}):
+            self.watchers = data["changes"]["watchers"]["to"]
         if event == "new_message":
             message = data["message"]
             self.messages[message["id"]] = message
@@ -65,6 +68,11 @@ class Mirror:
         for number, message in self.messages.items():
             kept = [f for f in message["files"] if f["id"] != file_id]
             self.messages[number] = {**message, "files": kept}
+
+
+def watching(snapshot: dict[str, Any]) -> list[int] | None:
+    """Return who watches, by their ids; None where that is nobody's business."""
+    return [person["id"] for person in snapshot["watchers"]] if "watchers" in snapshot else None
 
 
 class Scene:
@@ -127,6 +135,7 @@ class Scene:
             assert without(mirror.ticket, hidden) == without(snapshot["ticket"], hidden)
             assert list(mirror.messages.values()) == snapshot["messages"]
             assert mirror.files == {f["id"]: f for f in snapshot["files"]}
+            assert mirror.watchers == watching(snapshot)
         await self._check_list()
         return told
 
@@ -168,6 +177,10 @@ ACTIONS: dict[str, Act] = {
     "answer": lambda s: s.post("messages", {"body": "On my way"}),
     "note": lambda s: s.post("messages", {"body": "Is it insured?", "is_internal": True}),
     "hear from the requester": lambda s: s.post("messages", {"body": "Hurry"}, by=s.customer),
+    "call a colleague": lambda s: s.post("messages", {"body": "Ask @agent.3", "is_internal": True}),
+    "watch": lambda s: s.put("watch", None),
+    "stop watching": lambda s: stop_watching(s),
+    "choose who watches": lambda s: s.put("watchers", {"user_ids": [s.ben.id, s.admin.id]}),
     "change nothing": lambda s: s.put("status", {"status": "new"}),
     "raise in bulk": lambda s: bulk(s, action="priority", priority="high"),
     "tag in bulk": lambda s: bulk(s, action="tag", add_tags=["many"], remove_tags=["hot"]),
@@ -219,6 +232,11 @@ async def patch(scene: Scene, **fields: Any) -> None:
 async def bulk(scene: Scene, **fields: Any) -> None:
     answer = await scene.ann.post("/api/tickets/bulk", {"ids": [scene.ticket_id], **fields})
     assert answer.body["results"][0]["ok"], answer.body
+
+
+async def stop_watching(scene: Scene) -> None:
+    await scene.put("watch", None, by=scene.ben)
+    expect(await scene.ben.delete(f"{scene.path}/watch"), 204)
 
 
 async def attach_to(scene: Scene, *, is_internal: bool) -> None:
