@@ -1,6 +1,9 @@
 """The line breaks and comes back: nothing is lost, nothing comes twice, and it is plain what is live."""
 
 import asyncio
+import json
+from datetime import datetime, timedelta
+from typing import Any
 
 from playwright.async_api import Route, WebSocketRoute, expect
 
@@ -14,6 +17,7 @@ class Line:
     def __init__(self) -> None:
         self.is_cut = False
         self.is_dead = False
+        self.said: list[dict[str, Any]] = []
         self._sockets: list[WebSocketRoute] = []
 
     async def through(self, socket: WebSocketRoute) -> None:
@@ -22,7 +26,13 @@ class Line:
             return
         self._sockets.append(socket)
         server = socket.connect_to_server()
-        socket.on_message(lambda message: None if self.is_dead else server.send(message))
+
+        def say(message: str | bytes) -> None:
+            self.said.append(json.loads(message))
+            if not self.is_dead:
+                server.send(message)
+
+        socket.on_message(say)
         server.on_message(lambda message: None if self.is_dead else socket.send(message))
 
     async def cut(self) -> None:
@@ -37,7 +47,7 @@ async def test_a_window_that_comes_back_shows_what_it_missed_once_and_in_order(
 ) -> None:
     agent, customer = await desk.agent(), await desk.customer()
     ticket = await customer.ticket()
-    page, line = await windows.open(agent), Line()
+    page, line = await windows.open(agent, has_own_line=True), Line()
     await page.route_web_socket("**/ws", line.through)
     await page.goto(f"/tickets/{ticket['id']}")
     await is_live(page)
@@ -64,7 +74,7 @@ async def test_an_offline_window_says_so_keeps_the_text_and_sends_it_once_when_i
 ) -> None:
     agent = await desk.agent()
     ticket = await agent.ticket()
-    page, line = await windows.open(agent), Line()
+    page, line = await windows.open(agent, has_own_line=True), Line()
     await page.route_web_socket("**/ws", line.through)
     await page.goto(f"/tickets/{ticket['id']}")
     await is_live(page)
@@ -87,7 +97,7 @@ async def test_an_offline_window_says_so_keeps_the_text_and_sends_it_once_when_i
 
 
 async def test_after_ten_seconds_a_button_tries_again_at_once(desk: Desk, windows: Windows) -> None:
-    page, line = await windows.open(await desk.agent()), Line()
+    page, line = await windows.open(await desk.agent(), has_own_line=True), Line()
     await page.clock.install()
     await page.route_web_socket("**/ws", line.through)
     await page.reload()
@@ -96,6 +106,7 @@ async def test_after_ten_seconds_a_button_tries_again_at_once(desk: Desk, window
     await line.cut()
     await page.clock.run_for(10_500)
     await expect(page.get_by_text("Offline — your text is kept")).to_be_visible()
+    await page.clock.pause_at(datetime.now() + timedelta(hours=1))  # from here on nothing happens by itself
     line.is_cut = False
     await page.get_by_role("button", name="Retry now").click()
 
@@ -159,7 +170,7 @@ async def test_a_message_that_was_sent_before_the_answer_was_lost_is_not_sent_ag
 
 async def test_a_line_on_which_nothing_answers_is_given_up(desk: Desk, windows: Windows) -> None:
     agent = await desk.agent()
-    page, line = await windows.open(agent), Line()
+    page, line = await windows.open(agent, has_own_line=True), Line()
     await page.clock.install()
     await page.route_web_socket("**/ws", line.through)
     await page.reload()
@@ -171,7 +182,28 @@ async def test_a_line_on_which_nothing_answers_is_given_up(desk: Desk, windows: 
     await page.clock.run_for(9_500)
     await page.clock.run_for(2_500)
 
-    await expect(page.get_by_text("Reconnecting…")).to_be_visible()
+    await expect(page.locator("#line")).not_to_have_attribute("data-state", "online")
+
+
+async def test_a_window_that_nobody_touches_says_so_and_says_when_somebody_does(
+    desk: Desk, windows: Windows
+) -> None:
+    page, line = await windows.open(await desk.agent(), has_own_line=True), Line()
+    await page.clock.install()
+    await page.route_web_socket("**/ws", line.through)
+    await page.reload()
+    await is_live(page)
+    beats = [said["data"]["idle"] for said in line.said]
+
+    await page.clock.run_for(60_000)
+    idle = [said["data"]["idle"] for said in line.said[len(beats) :]]
+    await page.keyboard.press("Shift")
+    async with asyncio.timeout(5):
+        while line.said[-1]["data"]["idle"]:
+            await asyncio.sleep(0.05)
+
+    assert not any(beats)
+    assert idle[-1] is True
 
 
 async def test_whoever_is_logged_out_elsewhere_is_led_to_the_log_in(desk: Desk, windows: Windows) -> None:

@@ -21,20 +21,36 @@ class Windows:
         self._contexts: list[BrowserContext] = []
 
     async def open(
-        self, person: Client | None, path: str = "/", *, live: bool = True, **options: Any
+        self,
+        person: Client | None,
+        path: str = "/",
+        *,
+        live: bool = True,
+        has_own_line: bool = False,
+        **options: Any,
     ) -> Page:
-        """Open a page in a browser of its own, logged in as the person, and wait until it is live."""
+        """Open a page in a browser of its own, logged in as the person, and wait until it is live.
+
+        ``has_own_line`` makes it a browser without shared workers: then its socket is within a test's reach.
+        """
         context = await self.browser.new_context(base_url=self.desk.url, **options)
+        if has_own_line:
+            await context.add_init_script("delete globalThis.SharedWorker")
         context.set_default_timeout(8_000)
         self._contexts.append(context)
         if person is not None:
             await context.add_cookies([{"name": "servicedesk", "value": person.token, "url": self.desk.url}])
+        page = await self.tab(context, path)
+        if person is not None and live and options.get("java_script_enabled", True):
+            await is_live(page)
+        return page
+
+    async def tab(self, context: BrowserContext, path: str) -> Page:
+        """Open another page in the same browser."""
         page = await context.new_page()
         page.on("pageerror", lambda error: self.troubles.append(str(error)))
         page.on("console", lambda message: self._hear(message.type, message.text))
         await page.goto(path)
-        if person is not None and live and options.get("java_script_enabled", True):
-            await is_live(page)
         return page
 
     def _hear(self, kind: str, text: str) -> None:
