@@ -61,9 +61,11 @@ def serve(arguments: argparse.Namespace) -> int:
     with _data_dir(loaded) as chosen, _only_process(chosen.data_dir, "stop it, or use another --data-dir"):
         from servicedesk.serving import CannotListen
         from servicedesk.serving import serve as run
+        from servicedesk.web import turns
 
         try:
-            asyncio.run(run(_with_key(chosen), _say))
+            with asyncio.Runner(loop_factory=turns.loop) as runner:
+                runner.run(run(_with_key(chosen), _say))
         except CannotListen as error:
             raise BadUsage(str(error)) from None
     return OK

@@ -12,9 +12,9 @@ from aiohttp import web
 
 from servicedesk.app import build
 from servicedesk.settings import Settings
-from servicedesk.web import setup
+from servicedesk.web import setup, turns
 from servicedesk.web.health import METER
-from servicedesk.web.server import BACKLOG, Runner
+from servicedesk.web.server import Runner, Site
 
 LET_FINISH: Final = 18.0
 """Seconds that requests in flight have to end by themselves."""
@@ -36,7 +36,9 @@ async def serve(settings: Settings, say: Callable[[str], None]) -> None:
         origin = await _listen(runner, settings)
         say(f"servicedesk listening on {origin}")
         _invite(runner.app, settings, origin, say)
+        sweeping = asyncio.ensure_future(turns.sweeping())
         await stop.first.wait()
+        sweeping.cancel()
         await _drain(runner, stop.second)
     finally:
         await runner.cleanup()
@@ -64,7 +66,7 @@ class _Stop:
 
 
 async def _listen(runner: Runner, settings: Settings) -> str:
-    site = web.TCPSite(runner, settings.host, settings.port, backlog=BACKLOG)
+    site = Site(runner, settings.host, settings.port)
     try:
         await site.start()
     except (OSError, UnicodeError) as error:

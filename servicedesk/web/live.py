@@ -105,7 +105,17 @@ async def socket(call: Call) -> web.StreamResponse:
         # A peer that stopped reading would hold the line for ever, a farewell notwithstanding.
         connection.cut()
         await writing
+        await _let_go(ws)
     return ws
+
+
+async def _let_go(ws: web.WebSocketResponse) -> None:
+    """Have no ring of references left: thousands of them would wait for the collector, and the loop for it."""
+    await ws.close()  # the line is cut: it only notes that, with an error whose frames hold the socket
+    error: BaseException | None = ws.exception()
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__context__
 
 
 def _caller(call: Call) -> auth.Caller:

@@ -1,20 +1,24 @@
 """The server under the application: deadlines for slow heads, and refusals that no handler sees."""
 
+import asyncio
 import logging
+import os
 import secrets
+import socket
 from typing import Any, Final, cast
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_request import BaseRequest
 
-from servicedesk.web import middleware, problems
+from servicedesk.web import middleware, problems, turns
 
 log = logging.getLogger(__name__)
 
 IDLE: Final = 50.0
 """Seconds that a connection may be silent, or its request's head incomplete."""
 BACKLOG: Final = 4096
+"""Connections that the system keeps for us until we take them."""
 
 
 class _Protocol(RequestHandler):
@@ -77,3 +81,18 @@ class Runner(web.AppRunner):
         server.__class__ = _Server
         server.request_handler = middleware.outermost(server.request_handler)
         return server
+
+
+class Site(web.TCPSite):
+    """An address where many may knock, of whom a few are let in in each turn of the loop."""
+
+    def __init__(self, runner: Runner, host: str, port: int) -> None:
+        # The loop takes as many connections at once as it lets wait.
+        super().__init__(runner, host, port, backlog=turns.AT_ONCE)
+
+    async def start(self) -> None:
+        await super().start()
+        assert isinstance(self._server, asyncio.Server)
+        for listening in self._server.sockets:
+            with socket.socket(fileno=os.dup(listening.fileno())) as same:
+                same.listen(BACKLOG)

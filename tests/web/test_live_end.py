@@ -1,6 +1,7 @@
 """Slow readers, broken lines, and the end of the server."""
 
 import asyncio
+import gc
 import json
 import os
 import shutil
@@ -13,7 +14,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from aiohttp import ClientSession, WSMsgType
+import pytest
+from aiohttp import ClientSession, WSMsgType, web
 
 from servicedesk.web.live import HUB
 from tests.served import Client, Desk
@@ -97,6 +99,28 @@ async def test_a_line_that_breaks_is_forgotten_at_once(desk: Desk) -> None:
     ws._response.connection.transport.abort()
 
     await asyncio.wait_for(_until(lambda: len(hub) == 0), 1)
+
+
+@pytest.mark.parametrize("how", ["closed", "broken"])
+async def test_a_socket_that_has_ended_leaves_nothing_to_the_garbage_collector(desk: Desk, how: str) -> None:
+    agent = await desk.agent()
+    ws = await agent.session.ws_connect("/ws")
+    await ws.receive()
+    assert _sockets() == 1
+
+    gc.disable()
+    if how == "closed":
+        await ws.close()
+    else:
+        ws._response.connection.transport.abort()
+    try:
+        await asyncio.wait_for(_until(lambda: _sockets() == 0), 5)
+    finally:
+        gc.enable()
+
+
+def _sockets() -> int:
+    return sum(isinstance(thing, web.WebSocketResponse) for thing in gc.get_objects())
 
 
 async def test_an_announced_giant_is_refused_without_waiting_for_it(desk: Desk) -> None:
