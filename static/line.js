@@ -195,7 +195,7 @@ function greeted(frame) {
 function beat() {
   clearTimeout(beatTimer);
   const rooms = {};
-  for (const { at } of tabs.values()) for (const room of at.keys()) rooms[room] = { seq: Math.min(seen.get(room) ?? Infinity, Number.MAX_SAFE_INTEGER) };
+  for (const { at } of [...tabs.values()].slice(-64)) for (const room of at.keys()) rooms[room] = { seq: Math.min(seen.get(room) ?? Infinity, Number.MAX_SAFE_INTEGER) };
   say({ event: "connect", data: { rooms, epoch, batch: true, idle: isIdle() } });
   expectWord(socket);
   beatTimer = setTimeout(beat, HEARTBEAT);

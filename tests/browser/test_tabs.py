@@ -115,3 +115,23 @@ async def test_two_people_in_one_browser_do_not_share(desk: Desk, windows: Windo
     await is_live(second)
 
     assert sorted(connection.user_id for connection in sockets(desk)) == [ann.id, bob.id]
+
+
+async def test_a_desk_that_was_restored_is_shown_anew_and_stays_live(desk: Desk, windows: Windows) -> None:
+    agent, customer = await desk.agent(), await desk.customer()
+    ticket = await customer.ticket()
+    path = f"/tickets/{ticket['id']}"
+    queue, conversation = await two_tabs(windows, agent, "/", path)
+    (before,) = sockets(desk)
+    asked: list[str] = []
+    conversation.on("request", lambda request: asked.append(request.url))
+
+    desk.app[HUB].desk.epoch = "another"
+    before.cut()
+    await until(lambda: joined(desk.app[HUB]) == [[ticket["id"]]] and before not in sockets(desk))
+    await until(lambda: any("part=" in url for url in asked))
+    await customer.post(f"/api{path}/messages", {"body": "After the restore."})
+    await customer.ticket("The cellar is wet")
+
+    await expect(conversation.locator("[data-message]")).to_contain_text("After the restore.")
+    await expect(queue.get_by_role("link", name="The cellar is wet")).to_be_visible()
