@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
+from functools import cached_property
 from typing import ClassVar, Final
 
 import msgspec
@@ -215,7 +216,7 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True):
         yield from _gap(here, end, Kind.CLOSED)
 
 
-class Clocks(msgspec.Struct, frozen=True):
+class Clocks(msgspec.Struct, frozen=True, dict=True):
     """How a ticket's promises stand after its last log entry: every cycle of each, in the order of their starts."""
 
     cycles: tuple[Clock, ...]
@@ -238,31 +239,29 @@ class Clocks(msgspec.Struct, frozen=True):
     def phase(self) -> Phase:
         if self.is_resolved:
             return Phase.DONE
-        unmet = self.unmet
-        return Phase.PAUSED if unmet and not any(clock.is_running for clock in unmet) else Phase.RUNNING
+        return Phase.PAUSED if self.unmet and not self._running else Phase.RUNNING
 
     @property
     def due_at(self) -> Instant | None:
         """Return the next target that is not met yet; one that stands still only counts if no other runs."""
-        return _earliest([clock.due_at for clock in self._counting])
+        return min([clock.due_at for clock in self._running or self.unmet], default=None)
 
     @property
     def risk_at(self) -> Instant | None:
-        return _earliest([clock.risk_at for clock in self.unmet])
+        return _earliest([clock.risk_at for clock in self._running])
 
     @property
     def breach_at(self) -> Instant | None:
         """Return the ticket's earliest breach, be it past or to come; that of a met promise stays."""
         return _earliest([clock.breach_at for clock in self.cycles])
 
-    @property
+    @cached_property
     def unmet(self) -> list[Clock]:
         return [clock for clock in self.cycles if clock.met_at is None]
 
-    @property
-    def _counting(self) -> list[Clock]:
-        unmet = self.unmet
-        return [clock for clock in unmet if clock.is_running] or unmet
+    @cached_property
+    def _running(self) -> list[Clock]:
+        return [clock for clock in self.unmet if clock.runs_since is not None]
 
     def _latest(self, name: Promise) -> Clock | None:
         return next((clock for clock in reversed(self.cycles) if clock.name is name), None)
@@ -357,6 +356,7 @@ class Course:
         self._ended: list[Clock] = []
         self._cycles: dict[Promise, int] = {}
         self._answered = False
+        self._asked_late = False
         self._used_before = 0
 
     def follow(self, entry: Entry) -> None:
@@ -367,14 +367,18 @@ class Course:
         if entry.replied:
             self._answer(entry.at)
         if entry.asked and self._answered and Promise.NEXT_RESPONSE not in self._watches:
-            self._begin(Promise.NEXT_RESPONSE, entry.at)
+            self._ask(entry.at)
 
     def clocks(self) -> Clocks:
         read = [self._read(name, watch) for name, watch in self._watches.items()]
         cycles = [*self._ended, *(clock for clock in read if clock is not None)]
         if len(cycles) > len(self._watches):
             cycles.sort(key=lambda clock: clock.started_at)
-        return Clocks(tuple(cycles), self._status is not None and not self._status.is_unresolved)
+        return Clocks(tuple(cycles), self._is_resolved)
+
+    @property
+    def _is_resolved(self) -> bool:
+        return self._status is not None and not self._status.is_unresolved
 
     def _enter(self, status: Status, at: Instant) -> None:
         here, self._status = self._status, status
@@ -386,11 +390,20 @@ class Course:
             return
         if here is not None and not here.is_unresolved:
             self._begin(Promise.RESOLUTION, at)
+            if self._asked_late:
+                self._begin(Promise.NEXT_RESPONSE, at)
         for promise, watch in self._watches.items():
             self._set(promise, watch, at)
 
+    def _ask(self, at: Instant) -> None:
+        """Begin to wait for an answer: of a resolved ticket, when it is reopened."""
+        if self._is_resolved:
+            self._asked_late = True
+        else:
+            self._begin(Promise.NEXT_RESPONSE, at)
+
     def _answer(self, at: Instant) -> None:
-        self._answered = True
+        self._answered, self._asked_late = True, False
         self._end(Promise.FIRST_RESPONSE, at)
         self._end(Promise.NEXT_RESPONSE, at)
 
@@ -454,4 +467,4 @@ def _gap(start: Instant, end: Instant, kind: Kind) -> list[Interval]:
 
 
 def _earliest(moments: Iterable[Instant | None]) -> Instant | None:
-    return min((moment for moment in moments if moment is not None), default=None)
+    return min([moment for moment in moments if moment is not None], default=None)

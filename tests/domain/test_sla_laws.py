@@ -217,6 +217,7 @@ def test_the_state_follows_from_the_clocks(log: list[Entry], policy: Policy, lat
         risky = any(c.used(now) * 4 >= c.target * 3 for c in found.unmet if c.is_running)
         assert seen is (State.AT_RISK if risky else State.OK)
     assert (found.phase is Phase.DONE) == found.is_resolved
+    assert not (found.unmet and found.is_resolved)
     if found.phase is Phase.RUNNING and found.due_at is not None and seen is not State.BREACHED:
         assert found.due_at >= now
 
