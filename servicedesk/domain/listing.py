@@ -127,7 +127,9 @@ def filter_of(query: TicketQuery, actor: User, now: Instant) -> Filter:
     """Return which tickets this person gets for the query. Raises BadParameter."""
     due = _span("due", query.due_after, query.due_before)
     if due is not None and not actor.is_staff:
-        raise BadParameter("due_after" if query.due_after else "due_before", "Only staff may ask what is due.")
+        raise BadParameter(
+            "due_after" if query.due_after else "due_before", "Only staff may ask what is due."
+        )
     return Filter(
         now=now,
         requester=None if actor.is_staff else actor.id,

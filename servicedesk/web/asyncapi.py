@@ -39,6 +39,11 @@ STORED: Final[dict[str, Heard]] = {
         (views.TicketEvent, protocol.AccessRevoked),
     ),
     Event.FILE_UPLOADED: Heard("A file was attached to a ticket.", TICKET_ROOMS[:2], (views.FileEvent,)),
+    Event.ESCALATION_STEP: Heard(
+        "A tier of an escalation was reached or acknowledged.",
+        ("ticket:N:staff",),
+        (views.EscalationStepEvent,),
+    ),
     Event.NOTIFICATION: Heard(
         "The person is told of something.", ("user:N",), (notifications.NotificationEvent,)
     ),
