@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+import pytest
 from playwright.async_api import Page, expect
 
 from servicedesk.live.connection import Connection
@@ -135,3 +136,22 @@ async def test_a_desk_that_was_restored_is_shown_anew_and_stays_live(desk: Desk,
 
     await expect(conversation.locator("[data-message]")).to_contain_text("After the restore.")
     await expect(queue.get_by_role("link", name="The cellar is wet")).to_be_visible()
+
+
+@pytest.mark.parametrize("trouble", ["this.onerror?.()", ""])
+async def test_a_browser_whose_shared_workers_do_not_work_is_live_all_the_same(
+    desk: Desk, windows: Windows, trouble: str
+) -> None:
+    agent = await desk.agent()
+    page = await windows.open(None, "/login")
+    await page.context.add_init_script(
+        "globalThis.SharedWorker = class {"
+        f" constructor() {{ this.port = new MessageChannel().port1; setTimeout(() => {{ {trouble} }}); }} }}"
+    )
+    await page.context.add_cookies([{"name": "servicedesk", "value": agent.token, "url": desk.url}])
+
+    await page.goto("/")
+    await is_live(page)
+    await agent.ticket("The cellar is wet")
+
+    await expect(page.get_by_role("link", name="The cellar is wet")).to_be_visible()
