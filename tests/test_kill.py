@@ -22,6 +22,8 @@ from tests.web.sockets import Socket
 PASSWORD = "printer on fire"
 ENOUGH = {"tickets": 40, "messages": 60, "said": 10, "files": 15}
 """What has to be answered before the program is killed: by then all kinds of work are under way."""
+MANY = 640
+"""Tickets that another promise takes several transactions to reach."""
 
 
 @dataclass
@@ -294,3 +296,30 @@ async def test_after_kill_9_in_a_burst_of_work_everything_that_was_answered_is_t
         server.signal()
         assert server.ended()[0] == 0
     check_folder(tmp_path)
+
+
+async def test_a_promise_that_was_changed_before_the_kill_reaches_every_ticket_after_it(
+    tmp_path: Path,
+) -> None:
+    add = ("user", "add", "--email", "ada@example.org", "--name", "Ada", "--password-stdin")
+    assert run(*add, "--data-dir", tmp_path, given=PASSWORD).returncode == 0
+    policy = {"name": "Other", "targets": {"medium": {"resolution_s": 3600}}, "is_default": True}
+    with serving("--data-dir", tmp_path) as server:
+        async with calling(server) as session:
+            for number in range(MANY // 16):
+                titles = [{"title": f"Ticket {number}.{n}", "auto_assign": False} for n in range(16)]
+                await asyncio.gather(*(post(session, "/api/tickets/", title) for title in titles))
+            await post(session, "/api/sla/policies/", policy)
+            server.process.kill()
+            server.process.wait()
+    left = sqlite3.connect(tmp_path / "servicedesk.db")
+    assert left.execute("SELECT count(*) FROM tickets WHERE sla_policy = 'Other'").fetchone()[0] < MANY
+    assert left.execute("SELECT count(*) FROM sla_rewinds").fetchone()[0] == 1
+    left.close()
+
+    with serving("--data-dir", tmp_path) as server:
+        async with calling(server) as session, asyncio.timeout(30):
+            socket = Socket(await session.ws_connect("/ws"))
+            while {t["sla"]["policy"] for t in await all_of(session, "/api/tickets/")} != {"Other"}:
+                await socket.event("ticket_updated", action="sla")
+            await socket.close()
