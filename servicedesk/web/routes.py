@@ -382,6 +382,7 @@ SLA: Final = (
         body=replays.Simulation,
         returns=Replayed,
         who=Verb.EDIT_SLA,
+        refuses=(503,),
     ),
     get("/api/tickets/{id}/sla", policies.receipt, returns=ReceiptBody, who=Verb.SEE_SLA, on=TICKET),
     delete("/api/sla/calendars/{id}", calendars.delete, status=204, who=Verb.EDIT_SLA, on=CALENDAR),

@@ -3,11 +3,14 @@
 import time
 from typing import Any
 
+import pytest
+
 from servicedesk.domain.people import Role
 from servicedesk.domain.tickets import FromTo, Priority, Status
 from servicedesk.domain.times import DAY, HOUR, MINUTE
 from servicedesk.store import history, tickets
 from servicedesk.store.db import Tx
+from servicedesk.web import replays
 from servicedesk.web.replays import REPLAYS
 from tests.served import START, Client, Desk
 from tests.stalls import watched_loop
@@ -229,4 +232,18 @@ async def test_a_worker_that_is_gone_is_replaced(desk: Desk) -> None:
     worker._process.kill()
     await worker._process.wait()
 
+    assert (await boss.post(SIMULATE, {"policy": FAST})).status == 200
+
+
+async def test_what_takes_too_long_is_given_up_and_said_so(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boss = await some_lives(desk)
+    await boss.post(SIMULATE, {"policy": FAST})
+    monkeypatch.setattr(replays, "PATIENCE", 0.0)
+
+    answer = await boss.post(SIMULATE, {"policy": FAST})
+
+    assert (answer.status, answer.code) == (503, "unavailable")
+    monkeypatch.undo()
     assert (await boss.post(SIMULATE, {"policy": FAST})).status == 200
