@@ -6,18 +6,22 @@ from typing import Annotated, Final, NamedTuple, TypeVar
 
 import msgspec
 
+from servicedesk.domain import search
 from servicedesk.domain.errors import BadParameter
 from servicedesk.domain.people import User, fold
-from servicedesk.domain.search import Term, terms_of
+from servicedesk.domain.search import Narrowing, Operator, Term
 from servicedesk.domain.sla import State
 from servicedesk.domain.tickets import UNRESOLVED, Priority, Status
 from servicedesk.domain.times import Instant, parse
 
 T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
 
 ID_MAX: Final = 2**53 - 1
 NOBODY: Final = "none"
 ME: Final = "me"
+_UNRESOLVED: Final = "unresolved"
+"""As a status in a search: any of those."""
 
 
 class Sort(StrEnum):
@@ -71,12 +75,16 @@ class TicketQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """The next target that is not met yet; staff alone may ask for it."""
     due_before: str | None = None
     q: str | None = None
-    """Words that must all occur in the title, the description, the messages or the names of files."""
+    """Words that must all occur in the title, the description, the messages or the names of files, and operators:
+    ``status: priority: assignee: tag: team: requester: from: before: after: has:file``."""
     sort: Sort | None = None
     """By default what changed last comes first, with ``q`` what matches best."""
     limit: Limit = 50
     cursor: str | None = None
     count: bool = False
+    """Whether to say how many there are on all pages together."""
+    snippets: bool = False
+    """With words in ``q``: whether to show where they stand."""
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -96,10 +104,19 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     priorities: tuple[Priority, ...] = ()
     categories: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
-    teams: tuple[int | None, ...] = ()
-    assignees: tuple[int | None, ...] = ()
+    more_tags: tuple[tuple[str, ...], ...] = ()
+    """Of each of these one is wanted as well."""
+    teams: tuple[int | str | None, ...] = ()
+    """Ids, and names; None is no team."""
+    assignees: tuple[int | str | None, ...] = ()
+    """Ids, and names or addresses; None is nobody."""
     requesters: tuple[int | str, ...] = ()
-    """Ids, and addresses as they are compared."""
+    """Ids, and names or addresses."""
+    further: tuple[tuple[str, tuple[int | str | None, ...]], ...] = ()
+    """More values of teams, assignees and requesters, by the field's name: both must be met."""
+    authors: tuple[tuple[int | str, ...], ...] = ()
+    """Of each of these one requested the ticket or said something in it: ids, and names or addresses."""
+    with_files: bool = False
     sla: tuple[State, ...] = ()
     escalated: bool | None = None
     created: Span | None = None
@@ -130,7 +147,8 @@ def filter_of(query: TicketQuery, actor: User, now: Instant) -> Filter:
         raise BadParameter(
             "due_after" if query.due_after else "due_before", "Only staff may ask what is due."
         )
-    return Filter(
+    asked = search.question_of(query.q) if query.q and not query.q.isspace() else None
+    wanted = Filter(
         now=now,
         requester=None if actor.is_staff else actor.id,
         statuses=_distinct(query.status),
@@ -145,14 +163,17 @@ def filter_of(query: TicketQuery, actor: User, now: Instant) -> Filter:
         created=_span("created", query.created_after, query.created_before),
         updated=_span("updated", query.updated_after, query.updated_before),
         due=due,
-        terms=terms_of(query.q) if query.q and not query.q.isspace() else None,
+        terms=asked.terms if asked and asked.is_for_text else None,
         internal=actor.is_staff,
     )
+    for narrowing in asked.narrowings if asked else ():
+        wanted = _narrowed(wanted, narrowing, actor)
+    return wanted
 
 
 def question_of(query: TicketQuery) -> TicketQuery:
     """Return what is asked, without how much of the answer is wanted: pages of one list have it in common."""
-    return msgspec.structs.replace(query, limit=50, cursor=None, count=False)
+    return msgspec.structs.replace(query, limit=50, cursor=None, count=False, snippets=False)
 
 
 def number_of(name: str, text: str) -> int:
@@ -160,6 +181,108 @@ def number_of(name: str, text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= 16 and 1 <= int(text) <= ID_MAX):
         raise BadParameter(name, f"{name}: {text[:40]!r} is no id.")
     return int(text)
+
+
+def _narrowed(wanted: Filter, narrowing: Narrowing, actor: User) -> Filter:
+    """Return the filter that asks for this as well. Raises BadParameter for a value that the operator does not know."""
+    operator, values = narrowing.operator, narrowing.values
+    if "" in values:
+        raise _unknown(operator, "", "a value is empty")
+    match operator:
+        case Operator.STATUS:
+            return _both(wanted, "statuses", _statuses(values))
+        case Operator.PRIORITY:
+            return _both(wanted, "priorities", tuple(_member(operator, Priority, value) for value in values))
+        case Operator.ASSIGNEE:
+            return _both(wanted, "assignees", tuple(_person(value, actor) for value in values))
+        case Operator.TEAM:
+            return _both(wanted, "teams", tuple(_named(value) for value in values))
+        case Operator.REQUESTER:
+            return _both(wanted, "requesters", tuple(_somebody(value, actor) for value in values))
+        case Operator.FROM:
+            authors = tuple(_somebody(value, actor) for value in values)
+            return msgspec.structs.replace(wanted, authors=(*wanted.authors, authors))
+        case Operator.TAG:
+            tags = tuple(dict.fromkeys(map(fold, values)))
+            return msgspec.structs.replace(wanted, more_tags=(*wanted.more_tags, tags))
+        case Operator.AFTER | Operator.BEFORE:
+            return _spanned(wanted, operator, values)
+        case Operator.HAS:
+            for value in values:
+                if value.lower() not in ("file", "files"):
+                    raise _unknown(operator, value, "a ticket can have file")
+            return msgspec.structs.replace(wanted, with_files=True)
+
+
+def _both(wanted: Filter, field: str, values: tuple[int | str | None, ...]) -> Filter:
+    """Return the filter with what meets both; names are compared where they are known."""
+    present = getattr(wanted, field)
+    if not present:
+        return msgspec.structs.replace(wanted, **{field: values})
+    if field in ("teams", "assignees", "requesters"):
+        return msgspec.structs.replace(wanted, further=(*wanted.further, (field, values)))
+    return meeting(wanted, field, values)
+
+
+def meeting(wanted: Filter, field: str, values: tuple[object, ...]) -> Filter:
+    """Return the filter for what the field and the values have in common; where that is nothing, it is for nothing."""
+    left = tuple(value for value in values if value in getattr(wanted, field))
+    return msgspec.structs.replace(wanted, **({field: left} if left else {"terms": ()}))
+
+
+def _statuses(values: tuple[str, ...]) -> tuple[Status, ...]:
+    found: list[Status] = []
+    for value in values:
+        if value.lower() == _UNRESOLVED:
+            found += (status for status in Status if status.is_unresolved)
+        else:
+            found.append(_member(Operator.STATUS, Status, value))
+    return _distinct(found)
+
+
+def _member(operator: Operator, kind: type[E], value: str) -> E:
+    try:
+        return kind(value.lower().replace(" ", "_").replace("-", "_"))
+    except ValueError:
+        raise _unknown(operator, value, f"it is none of {', '.join(kind)}") from None
+
+
+def _person(value: str, actor: User) -> int | str | None:
+    return None if value.lower() == NOBODY else _somebody(value, actor)
+
+
+def _somebody(value: str, actor: User) -> int | str:
+    if value.lower() == ME:
+        return actor.id
+    named = _named(value)
+    return value if named is None else named
+
+
+def _named(value: str) -> int | str | None:
+    """Return an id, or a name as it was typed; None for ``none``."""
+    if value.lower() == NOBODY:
+        return None
+    is_id = value.isascii() and value.isdecimal() and len(value) <= 16 and 1 <= int(value) <= ID_MAX
+    return int(value) if is_id else value
+
+
+def _spanned(wanted: Filter, operator: Operator, values: tuple[str, ...]) -> Filter:
+    if len(values) > 1:
+        raise _unknown(operator, ",".join(values), "one date is enough")
+    try:
+        moment = parse(values[0])
+    except ValueError:
+        raise _unknown(operator, values[0], "it is no date such as 2026-11-23") from None
+    span = wanted.created or Span(None, None)
+    if operator is Operator.AFTER:
+        span = Span(moment if span.after is None else max(span.after, moment), span.before)
+    else:
+        span = Span(span.after, moment if span.before is None else min(span.before, moment))
+    return msgspec.structs.replace(wanted, created=span)
+
+
+def _unknown(operator: Operator, value: str, why: str) -> BadParameter:
+    return BadParameter("q", f"q: {operator}:{value[:40]} is not understood: {why}.")
 
 
 def _distinct(values: Iterable[T]) -> tuple[T, ...]:

@@ -12,6 +12,7 @@ from servicedesk.domain.calendars import Hours, StoredCalendar, time_text
 from servicedesk.domain.escalation import EscalationPolicy, Step, Tier, When, Whom
 from servicedesk.domain.people import Author, PersonRef, Requester, Role, Team, TeamRef, User
 from servicedesk.domain.sla import Clock, Clocks, Kind, Policy, Promise, StoredPolicy
+from servicedesk.domain.snippets import Snippet
 from servicedesk.domain.tickets import Change, FromTo, Message, Priority, Status, Ticket
 from servicedesk.domain.times import SECOND, Instant, iso, iso_or_none
 
@@ -59,6 +60,8 @@ class TicketBody(msgspec.Struct, frozen=True, kw_only=True):
     assignment: "DecisionBody | UnsetType | None" = UNSET
     """Where the desk was to find an agent: how it decided."""
     escalation: "Escalation | UnsetType" = UNSET
+    snippet: Snippet | UnsetType = UNSET
+    """Where ``snippets`` are asked for: where the words of ``q`` were found."""
 
 
 class Escalation(msgspec.Struct, frozen=True):

@@ -7,11 +7,10 @@ from typing import Final, NamedTuple
 import msgspec
 
 from servicedesk.domain.listing import Filter, Place, Sort
-from servicedesk.domain.people import fold
 from servicedesk.domain.search import Term
 from servicedesk.domain.sla import State
 from servicedesk.domain.tickets import UNRESOLVED, Ticket
-from servicedesk.store import search, tickets, walks
+from servicedesk.store import naming, search, tickets, walks
 from servicedesk.store.db import Connection
 from servicedesk.store.walks import Part, Parts, where
 
@@ -32,14 +31,14 @@ class Page(NamedTuple):
 
 def page(conn: Connection, wanted: Filter, sort: Sort | None, after: Place | None, limit: int) -> Page:
     """Return the tickets behind a place. Without a sort the best matches come first, or the latest changes."""
-    places = list(islice(_places(conn, _with_ids(conn, wanted), sort, after), limit + 1))
+    places = list(islice(_places(conn, naming.with_ids(conn, wanted), sort, after), limit + 1))
     shown = places[:limit]
     return Page(rows(conn, [place.id for place in shown]), shown[-1] if len(places) > limit else None)
 
 
 def count(conn: Connection, wanted: Filter) -> int:
     """Return how many tickets there are on all pages together."""
-    wanted = _with_ids(conn, wanted)
+    wanted = naming.with_ids(conn, wanted)
     if wanted.terms == ():
         return 0
     parts = walks.parts_of(wanted)
@@ -115,19 +114,6 @@ def _without(found: Iterator[int], others: Iterator[int]) -> Iterator[int]:
             other = next(others, 0)
         if other != ticket_id:
             yield ticket_id
-
-
-def _with_ids(conn: Connection, wanted: Filter) -> Filter:
-    """Replace addresses of requesters by their ids; an unknown address is nobody's."""
-    if not any(isinstance(who, str) for who in wanted.requesters):
-        return wanted
-    ids = tuple(_id_of(conn, who) if isinstance(who, str) else who for who in wanted.requesters)
-    return msgspec.structs.replace(wanted, requesters=ids)
-
-
-def _id_of(conn: Connection, address: str) -> int:
-    row = conn.execute("SELECT id FROM users WHERE email_key = ?", (fold(address),)).fetchone()
-    return int(row[0]) if row else 0
 
 
 def _is_told_by_breach(wanted: Filter, parts: Parts) -> bool:

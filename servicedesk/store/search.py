@@ -4,12 +4,17 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
+from servicedesk.domain import snippets
 from servicedesk.domain.events import SearchBehind
 from servicedesk.domain.search import Term
+from servicedesk.domain.snippets import Snippet
+from servicedesk.domain.tickets import Ticket
 from servicedesk.store.db import Connection, Tx
 
 AT_ONCE: Final = 64
 """Texts that one transaction takes into the index."""
+TEXTS: Final = 30
+"""Texts of a ticket that are looked at for a snippet."""
 PIECE_BITS: Final = 20
 """A ticket's pieces of text lie together: rowid = ticket id * 2^20 + piece; piece 0 is the ticket itself."""
 _PUBLIC: Final = "{reference title body}"
@@ -80,6 +85,12 @@ def found(conn: Connection, terms: Sequence[Term], below: int | None, *, interna
     """Yield the tickets in whose texts, taken together, every term occurs; the newest first, below an id."""
     streams = [_tickets(conn, asked(term, internal=internal), below) for term in terms]
     return streams[0] if len(streams) == 1 else _in_all(streams)
+
+
+def snippet(conn: Connection, ticket: Ticket, terms: Sequence[Term], *, internal: bool) -> Snippet:
+    """Return the piece of the ticket's text that shows what was found; notes are for staff."""
+    found = texts(conn, ticket.id, TEXTS, internal=internal) if terms else []
+    return snippets.snippet(found, ticket.description, terms)
 
 
 def texts(conn: Connection, ticket_id: int, most: int, *, internal: bool) -> list[str]:

@@ -78,6 +78,11 @@ UNDONE: Final = "t.sla_phase <> 'done'"
 _TAGGED: Final = "ticket_tags g CROSS JOIN tickets t ON t.id = g.ticket_id"
 _USUAL_PAGE: Final = 51
 _FEW_MAX: Final = 2_000
+_HAS_FILES: Final = "t.public_files + t.internal_files > 0"
+_WROTE: Final = (
+    "(SELECT author_id AS author, ticket_id, is_internal FROM messages"
+    " UNION ALL SELECT requester_id, id, 0 FROM tickets) w"
+)
 _RUNNING_STATES: Final = frozenset({State.OK, State.AT_RISK, State.PAUSED})
 
 
@@ -119,7 +124,10 @@ def parts_of(wanted: Filter) -> Parts:
         "due within": _within("t.due_at", wanted.due),
     }
     found = {f"found {asked}": _found(asked) for asked in _asked(wanted)}
-    return {name: part for name, part in parts.items() if part is not None} | found
+    tagged = {f"tag {number}": _tagged(tags) for number, tags in enumerate(wanted.more_tags, 2)}
+    wrote = {f"wrote {number}": _wrote(who, wanted) for number, who in enumerate(wanted.authors, 1)}
+    every = parts | tagged | wrote | {"files": _with_files(wanted)}
+    return {name: part for name, part in every.items() if part is not None} | found
 
 
 def where(parts: Iterable[Part]) -> Part:
@@ -236,6 +244,11 @@ def _narrow(wanted: Filter, parts: Parts) -> Iterator[Walk]:
         yield Walk(source, (parts["escalated"],), "escalated", in_order_of=UPDATED.column)
     if wanted.sla == (State.AT_RISK,) or (wanted.sla == (State.BREACHED,) and unresolved):
         yield Walk(index("tickets_by_breach"), (told_by_breach(wanted.sla[0], wanted.now),), "sla", UNDONE)
+    for number, who in enumerate(wanted.authors, 1):
+        if len(who) == 1:
+            yield _by_author(f"wrote {number}", who[0], wanted)
+    if wanted.with_files and wanted.internal:
+        yield Walk(index("tickets_with_files"), (EVERYTHING,), "files", _HAS_FILES, UPDATED.column)
     if "category" in parts:
         yield _by_value("category", "t.category", "tickets_by_category", wanted.categories)
     if "created" in parts:
@@ -295,6 +308,12 @@ def _by_value(dimension: str, column: str, name: str, values: Iterable[Any]) -> 
     return Walk(index(name), _each(column, values), dimension, in_order_of=UPDATED.column)
 
 
+def _by_author(dimension: str, author: Any, wanted: Filter) -> Walk:
+    theirs = Part("w.author = ? AND w.is_internal <= ?", (author, int(wanted.internal)))
+    listed = Part(f"t.id IN (SELECT w.ticket_id FROM {_WROTE} WHERE {theirs.sql})", theirs.values)
+    return Walk(TABLE, (listed,), dimension, held_in=_WROTE, held=(theirs,))
+
+
 def _asked(wanted: Filter) -> list[str]:
     return [search.asked(term, internal=wanted.internal) for term in wanted.terms or ()]
 
@@ -323,6 +342,22 @@ def _tagged(tags: Sequence[str]) -> Part | None:
         f"EXISTS (SELECT 1 FROM ticket_tags g WHERE g.tag_key IN ({marks}) AND g.ticket_id = t.id)",
         tuple(tags),
     )
+
+
+def _wrote(people: Sequence[Any], wanted: Filter) -> Part:
+    """Return whether one of them requested the ticket or said something in it that may be read."""
+    marks = ", ".join("?" * len(people))
+    said = (
+        f"EXISTS (SELECT 1 FROM messages m WHERE m.author_id IN ({marks}) AND m.ticket_id = t.id"
+        " AND m.is_internal <= ?)"
+    )
+    return Part(f"(t.requester_id IN ({marks}) OR {said})", (*people, *people, int(wanted.internal)))
+
+
+def _with_files(wanted: Filter) -> Part | None:
+    if not wanted.with_files:
+        return None
+    return Part(_HAS_FILES if wanted.internal else "t.public_files > 0")
 
 
 def _escalated(escalated: bool | None) -> Part | None:

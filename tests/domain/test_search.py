@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from servicedesk.domain.errors import BadParameter
-from servicedesk.domain.search import LENGTH_MAX, Term, terms_of
+from servicedesk.domain.search import LENGTH_MAX, Term, question_of, terms_of
 
 
 def word(*texts: str) -> Term:
@@ -56,3 +56,42 @@ def test_anything_can_be_typed(typed: str) -> None:
     except BadParameter:
         return
     assert all(text.strip() for term in terms for text in term.texts)
+
+
+# Operators --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "narrowings"),
+    [
+        ("status:open", [("status", ("open",))]),
+        ("STATUS:Open,new", [("status", ("Open", "new"))]),
+        ('assignee:"Ada Byron",me', [("assignee", ("Ada Byron", "me"))]),
+        ("tag:vpn tag:office", [("tag", ("vpn",)), ("tag", ("office",))]),
+        ("tag:vpn, tag:vpn", [("tag", ("vpn",))]),
+        ("has:file before:2026-11-01", [("has", ("file",)), ("before", ("2026-11-01",))]),
+        ('tag:""', [("tag", ("",))]),
+    ],
+)
+def test_what_stands_before_a_colon_narrows(typed: str, narrowings: list[tuple[str, tuple[str, ...]]]) -> None:
+    question = question_of(typed)
+
+    assert [(each.operator, each.values) for each in question.narrowings] == narrowings
+    assert question.terms == ()
+    assert not question.is_for_text
+
+
+@pytest.mark.parametrize("typed", ["colour:red", '"status:open"', "status:", "xstatus:open", "tag:a,,b"])
+def test_what_is_no_operator_is_text(typed: str) -> None:
+    question = question_of(typed)
+
+    assert question.narrowings == ()
+    assert question.terms
+
+
+def test_words_and_operators_stand_in_any_order() -> None:
+    question = question_of('fire status:open "on the roof" from:rio@example.com')
+
+    assert question.terms == (word("fire"), phrase("on the roof"))
+    assert [each.operator for each in question.narrowings] == ["status", "from"]
+    assert question.is_for_text
