@@ -74,6 +74,17 @@ class TicketQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     due_after: str | None = None
     """The next target that is not met yet; staff alone may ask for it."""
     due_before: str | None = None
+    answered_after: str | None = None
+    """The first public answer of staff."""
+    answered_before: str | None = None
+    resolved_after: str | None = None
+    """The latest resolution."""
+    resolved_before: str | None = None
+    ended_after: str | None = None
+    """The latest resolution, or the close of a ticket that was never resolved."""
+    ended_before: str | None = None
+    open_at: str | None = None
+    """What had been opened before this moment and had not ended."""
     q: str | None = None
     """Words that must all occur in the title, the description, the messages or the names of files, and operators:
     ``status: priority: assignee: tag: team: requester: from: before: after: has:file``."""
@@ -122,6 +133,11 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     created: Span | None = None
     updated: Span | None = None
     due: Span | None = None
+    answered: Span | None = None
+    resolved: Span | None = None
+    ended: Span | None = None
+    """Resolved, or closed without a resolution."""
+    open_at: Instant | None = None
     terms: tuple[Term, ...] | None = None
     """What must be found in the text; an empty tuple can be found nowhere."""
     internal: bool = True
@@ -163,6 +179,10 @@ def filter_of(query: TicketQuery, actor: User, now: Instant) -> Filter:
         created=_span("created", query.created_after, query.created_before),
         updated=_span("updated", query.updated_after, query.updated_before),
         due=due,
+        answered=_span("answered", query.answered_after, query.answered_before),
+        resolved=_span("resolved", query.resolved_after, query.resolved_before),
+        ended=_span("ended", query.ended_after, query.ended_before),
+        open_at=_moment("open_at", query.open_at),
         terms=asked.terms if asked and asked.is_for_text else None,
         internal=actor.is_staff,
     )

@@ -12,7 +12,7 @@ from servicedesk.domain.people import PersonRef
 from servicedesk.domain.times import SECOND, Instant
 
 USUAL_DAYS: Final = 30
-DAYS_MAX: Final = 5 * 366
+DAYS_MAX: Final = 100 * 366
 
 
 class NumbersQuery(msgspec.Struct, frozen=True, kw_only=True):

@@ -83,6 +83,11 @@ _WROTE: Final = (
     "(SELECT author_id AS author, ticket_id, is_internal FROM messages"
     " UNION ALL SELECT requester_id, id, 0 FROM tickets) w"
 )
+_ENDED: Final = (
+    "(SELECT resolved_at AS at, id FROM tickets INDEXED BY tickets_by_resolved WHERE resolved_at IS NOT NULL"
+    " UNION ALL SELECT closed_at, id FROM tickets INDEXED BY tickets_dropped"
+    " WHERE closed_at IS NOT NULL AND resolved_at IS NULL) e"
+)
 _RUNNING_STATES: Final = frozenset({State.OK, State.AT_RISK, State.PAUSED})
 
 
@@ -122,6 +127,10 @@ def parts_of(wanted: Filter) -> Parts:
         "created": _within("t.created_at", wanted.created),
         "updated": _within("t.updated_at", wanted.updated),
         "due within": _within("t.due_at", wanted.due),
+        "answered": _within("t.first_response_at", wanted.answered),
+        "resolved": _within("t.resolved_at", wanted.resolved),
+        "ended": _ended(wanted.ended),
+        "open at": _open_at(wanted.open_at),
     }
     found = {f"found {asked}": _found(asked) for asked in _asked(wanted)}
     tagged = {f"tag {number}": _tagged(tags) for number, tags in enumerate(wanted.more_tags, 2)}
@@ -258,6 +267,16 @@ def _narrow(wanted: Filter, parts: Parts) -> Iterator[Walk]:
     if "due within" in parts:
         within = (parts["due within"],)
         yield Walk(index("tickets_by_due"), within, "due within", _DUE.sql, in_order_of="t.due_at")
+    if "answered" in parts:
+        yield Walk(
+            index("tickets_by_answer"), (parts["answered"],), "answered", "t.first_response_at IS NOT NULL"
+        )
+    if "resolved" in parts:
+        yield Walk(
+            index("tickets_by_resolved"), (parts["resolved"],), "resolved", "t.resolved_at IS NOT NULL"
+        )
+    if wanted.ended is not None:
+        yield _by_end(wanted.ended)
     if "team" in parts:
         yield _by_value("team", "t.team_id", "tickets_by_team", wanted.teams)
     if "status" in parts and (len(wanted.statuses) == 1 or not unresolved):
@@ -314,6 +333,13 @@ def _by_author(dimension: str, author: Any, wanted: Filter) -> Walk:
     return Walk(TABLE, (listed,), dimension, held_in=_WROTE, held=(theirs,))
 
 
+def _by_end(span: Span) -> Walk:
+    """Return the walk along two indexes: of what was resolved, of what was closed without it."""
+    inside = _inside("e.at", span)
+    listed = Part(f"t.id IN (SELECT e.id FROM {_ENDED} WHERE {inside.sql})", inside.values)
+    return Walk(TABLE, (listed,), "ended", held_in=_ENDED, held=(inside,))
+
+
 def _asked(wanted: Filter) -> list[str]:
     return [search.asked(term, internal=wanted.internal) for term in wanted.terms or ()]
 
@@ -366,9 +392,27 @@ def _escalated(escalated: bool | None) -> Part | None:
     return Part("t.escalation_level > 0" if escalated else "t.escalation_level = 0")
 
 
-def _within(column: str, span: Span | None) -> Part | None:
+def _ended(span: Span | None) -> Part | None:
     if span is None:
         return None
+    resolved, closed = _inside("t.resolved_at", span), _inside("t.closed_at", span)
+    return Part(
+        f"({resolved.sql} OR (t.resolved_at IS NULL AND {closed.sql}))", (*resolved.values, *closed.values)
+    )
+
+
+def _open_at(moment: Instant | None) -> Part | None:
+    if moment is None:
+        return None
+    lasted = "(t.unresolved = 1 OR coalesce(t.resolved_at, t.closed_at) >= ?)"
+    return Part(f"t.created_at < ? AND {lasted}", (moment, moment))
+
+
+def _within(column: str, span: Span | None) -> Part | None:
+    return None if span is None else _inside(column, span)
+
+
+def _inside(column: str, span: Span) -> Part:
     ends = []
     if span.after is not None:
         ends.append(Part(f"{column} >= ?", (span.after,)))

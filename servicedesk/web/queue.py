@@ -21,7 +21,15 @@ MOST: Final = 500
 
 _UNRESOLVED: Final = [status for status in Status if status in UNRESOLVED]
 _OURS: Final = [status for status in Status if status in WORKLOAD]
-_SINGLE: Final = ("created_after", "created_before", "sort")
+_SINGLE: Final = (
+    *(
+        f"{what}_{end}"
+        for what in ("created", "answered", "resolved", "ended")
+        for end in ("after", "before")
+    ),
+    "open_at",
+    "sort",
+)
 _FILTERS: Final = (
     "status",
     "priority",

@@ -44,7 +44,7 @@ def test_both_ends_are_included() -> None:
         ({"to": "2026-02-30"}, "to"),
         ({"to": "0001-01-01"}, "to"),
         ({"from_": "2026-11-24"}, "from"),
-        ({"from_": "1999-01-01"}, "from"),
+        ({"from_": "1970-01-01", "to": "2099-12-31"}, "from"),
     ],
 )
 def test_a_period_that_is_none_is_refused(said: dict[str, str], name: str) -> None:

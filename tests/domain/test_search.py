@@ -73,7 +73,9 @@ def test_anything_can_be_typed(typed: str) -> None:
         ('tag:""', [("tag", ("",))]),
     ],
 )
-def test_what_stands_before_a_colon_narrows(typed: str, narrowings: list[tuple[str, tuple[str, ...]]]) -> None:
+def test_what_stands_before_a_colon_narrows(
+    typed: str, narrowings: list[tuple[str, tuple[str, ...]]]
+) -> None:
     question = question_of(typed)
 
     assert [(each.operator, each.values) for each in question.narrowings] == narrowings

@@ -17,7 +17,9 @@ def test_finds_are_marked_as_the_index_finds_them() -> None:
 
 
 def test_a_snippet_is_cut_from_the_first_text_that_holds_a_find() -> None:
-    found = snippet(["nothing here", "a " * 200 + "fire in the roof " + "b " * 200], "otherwise", terms_of("fire"))
+    found = snippet(
+        ["nothing here", "a " * 200 + "fire in the roof " + "b " * 200], "otherwise", terms_of("fire")
+    )
 
     (start, end), *others = found.matches
     assert found.text[start:end] == "fire"

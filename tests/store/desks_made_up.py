@@ -91,6 +91,8 @@ def one_of_many(tx: Tx, chance: Random) -> int:
         first_response_at=chance.choice((None, created + chance.randrange(48) * HOUR // 2)),
         resolved_at=ended if was_resolved else None,
         closed_at=ended if status is Status.CLOSED else None,
+        public_files=int(created % 7 == 0),
+        internal_files=int(created % 5 == 0),
         tags=chance.sample(["vip", "VPN", "Größe"], k=chance.randrange(3)),
         sla_policy=chance.choice((None, *["Standard"] * 9)),
     )

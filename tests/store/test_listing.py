@@ -84,13 +84,32 @@ def meets(ticket: Ticket, wanted: Filter) -> bool:
         and (wanted.escalated is None or wanted.escalated == (ticket.escalation_level > 0))
         and _inside(ticket.created_at, wanted.created)
         and _inside(ticket.updated_at, wanted.updated)
-        and (wanted.due is None or (clocks.due_at is not None and _inside(clocks.due_at, wanted.due)))
+        and _inside(clocks.due_at, wanted.due)
+        and _inside(ticket.first_response_at, wanted.answered)
+        and _inside(ticket.resolved_at, wanted.resolved)
+        and _inside(ended(ticket), wanted.ended)
+        and (wanted.open_at is None or _was_open(ticket, wanted.open_at))
+        and (not wanted.with_files or ticket.public_files + ticket.internal_files * wanted.internal > 0)
+        and all(set(tags) & set(map(fold, ticket.tags)) for tags in wanted.more_tags)
     )
 
 
-def _inside(moment: int, span: Span | None) -> bool:
-    return span is None or (
-        (span.after is None or moment >= span.after) and (span.before is None or moment < span.before)
+def ended(ticket: Ticket) -> int | None:
+    return ticket.closed_at if ticket.resolved_at is None else ticket.resolved_at
+
+
+def _was_open(ticket: Ticket, moment: int) -> bool:
+    end = ended(ticket)
+    return ticket.created_at < moment and (end is None or end >= moment)
+
+
+def _inside(moment: int | None, span: Span | None) -> bool:
+    if span is None:
+        return True
+    return (
+        moment is not None
+        and (span.after is None or moment >= span.after)
+        and (span.before is None or moment < span.before)
     )
 
 
@@ -131,6 +150,12 @@ CHOICES: dict[str, list[Any]] = {
     "created": [None, None, Span(NOW - 20 * DAY, NOW - 5 * DAY), Span(None, NOW - 10 * DAY)],
     "updated": [None, None, Span(NOW - 9 * DAY, None)],
     "due": [None, None, None, Span(NOW - 9 * DAY, None), Span(None, NOW)],
+    "answered": [None, None, None, Span(NOW - 9 * DAY, NOW - DAY), Span(None, NOW - 20 * DAY)],
+    "resolved": [None, None, None, Span(NOW - 9 * DAY, NOW - DAY), Span(None, NOW - 20 * DAY)],
+    "ended": [None, None, None, Span(NOW - 9 * DAY, NOW - DAY), Span(NOW - 5 * DAY, None)],
+    "open_at": [None, None, None, NOW - 8 * DAY],
+    "with_files": [False, False, True],
+    "more_tags": [(), (), (("vip",), ("vpn", "nothing"))],
 }
 
 
@@ -306,6 +331,12 @@ def test_what_changed_last_is_read_in_order_for_each_filter(
         (some(categories=("network",)), "tickets_by_category"),
         (some(created=Span(NOW - DAY, None)), "tickets_by_created"),
         (some(due=Span(NOW - HOUR, NOW + HOUR)), "tickets_by_due"),
+        (some(answered=Span(NOW - DAY, None)), "tickets_by_answer"),
+        (some(resolved=Span(NOW - DAY, NOW)), "tickets_by_resolved"),
+        (some(ended=Span(NOW - DAY, NOW)), "COVERING INDEX tickets_dropped"),
+        (some(ended=Span(NOW - DAY, NOW), sla=(State.MET,)), "COVERING INDEX tickets_by_resolved"),
+        (some(with_files=True, created=Span(NOW, None)), "tickets_with_files"),
+        (some(authors=((1,),)), "COVERING INDEX messages_by_author"),
         (some(teams=(1,)), "tickets_by_team"),
         (some(statuses=(Status.OPEN,)), "tickets_by_status"),
     ],

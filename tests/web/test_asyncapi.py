@@ -220,7 +220,14 @@ async def test_what_comes_over_a_socket_is_what_the_document_says(desk: Desk) ->
     came = here.names() | there.names()
     assert here.sent | there.sent == COMMANDS.keys()
     assert came >= {f"{name}_reply" for name in COMMANDS} | {"refusal", "connected"}
-    assert came >= {"new_message", "ticket_updated", "file_uploaded", "notification", "user_typing", "presence_update"}
+    assert came >= {
+        "new_message",
+        "ticket_updated",
+        "file_uploaded",
+        "notification",
+        "user_typing",
+        "presence_update",
+    }
     assert came <= DOCUMENT["components"]["messages"].keys()
 
 

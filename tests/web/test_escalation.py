@@ -326,9 +326,7 @@ async def test_staff_hear_of_tiers_and_customers_do_not(cast: Cast) -> None:
     await cast.lead.post(f"/api/tickets/{ticket['id']}/acknowledge")
 
     steps = [
-        (f["room"], f["data"]["step"]["is_open"])
-        for f in heard(cast.desk)
-        if f["event"] == "escalation_step"
+        (f["room"], f["data"]["step"]["is_open"]) for f in heard(cast.desk) if f["event"] == "escalation_step"
     ]
     assert steps == [(f"ticket:{ticket['id']}:staff", True), (f"ticket:{ticket['id']}:staff", False)]
     for path in ("escalations", "acknowledge"):

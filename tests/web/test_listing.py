@@ -75,6 +75,41 @@ async def test_every_filter_finds_what_it_names_and_nothing_else(desk: Desk) -> 
         assert counted == len(expected), query
 
 
+async def test_a_list_can_be_of_what_happened_in_a_period(desk: Desk) -> None:
+    agent, rio = await desk.agent(), await desk.customer()
+    moments = []
+    answered, solved, dropped, reopened = [
+        (await rio.ticket(name))["id"] for name in ("one", "two", "three", "four")
+    ]
+    for ticket_id, what, body in (
+        (answered, "messages", {"body": "On my way"}),
+        (solved, "status", {"status": "resolved"}),
+        (dropped, "status", {"status": "closed", "comment": "A hoax"}),
+        (reopened, "status", {"status": "resolved"}),
+        (reopened, "status", {"status": "open", "comment": "Not yet"}),
+    ):
+        desk.clock.advance(HOUR)
+        moments.append(quote(iso(desk.clock.now)))
+        call = agent.post if what == "messages" else agent.put
+        assert (await call(f"/api/tickets/{ticket_id}/{what}", body)).status in (200, 201)
+    answer, solution, drop, _, reopening = moments
+
+    for query, expected in {
+        f"answered_after={answer}": [answered],
+        f"answered_before={answer}": [],
+        f"resolved_after={solution}&resolved_before={drop}": [solved],
+        f"resolved_after={drop}": [],
+        f"ended_after={solution}": [solved, dropped],
+        f"ended_after={drop}&sla=met": [dropped],
+        f"ended_before={drop}&sla=met,breached": [solved],
+        f"open_at={quote(iso(START))}": [],
+        f"open_at={answer}": [answered, solved, dropped, reopened],
+        f"open_at={drop}": [answered, dropped, reopened],
+        f"open_at={reopening}&status=new,open&count=true": [answered, reopened],
+    }.items():
+        assert sorted(await ids(agent, query)) == expected, query
+
+
 async def test_every_order_goes_both_ways_and_what_is_not_due_comes_last(desk: Desk) -> None:
     agent = await desk.agent()
     numbers = {}
@@ -159,6 +194,10 @@ async def test_a_cursor_holds_only_unchanged_and_for_its_own_list(desk: Desk) ->
         "created_after=yesterday",
         "updated_before=2026-02-30",
         "due_before=soon",
+        "resolved_after=soon",
+        "ended_before=2026-13-01",
+        "answered_after=",
+        "open_at=always",
         "q=" + "x" * 501,
         "q=a%00b",
     ],

@@ -147,7 +147,9 @@ async def test_the_first_view_weighs_little(desk: Desk) -> None:
     weight = {"js": 0, "css": 0}
     addresses = set(re.findall(r'(?:src|href)="(/static/[^"#]+\.(?:js|css))"', page))
     live = next(address for address in addresses if address.endswith("/live.js"))
-    addresses |= {live.replace("live.js", name) for name in ("line.js", "worker.js")}  # the first tab starts them
+    addresses |= {
+        live.replace("live.js", name) for name in ("line.js", "worker.js")
+    }  # the first tab starts them
     for address in addresses:
         async with agent.session.get(
             address, headers={"Accept-Encoding": "gzip"}, auto_decompress=False

@@ -34,7 +34,9 @@ async def test_every_operator_finds_what_it_names_and_nothing_else(desk: Desk) -
     fire = (await rio.ticket("Fire", tags=["Hot", "roof"]))["id"]
     await ada.put(f"/api/tickets/{fire}/assign", {"assigned_to": ada.id})
     desk.clock.advance(DAY)
-    flood = (await ada.ticket("Flood", priority="critical", team_id=team, assigned_to=bob.id, tags=["Hot"]))["id"]
+    flood = (await ada.ticket("Flood", priority="critical", team_id=team, assigned_to=bob.id, tags=["Hot"]))[
+        "id"
+    ]
     wish = (await bob.ticket("Wish", auto_assign=False))["id"]
     await ada.put(f"/api/tickets/{flood}/status", {"status": "pending"})
     await bob.post(f"/api/tickets/{fire}/messages", {"body": "On my way"})
@@ -120,16 +122,31 @@ async def test_a_customer_finds_neither_notes_nor_who_works_here(desk: Desk) -> 
     await bob.post(f"/api/tickets/{ticket}/messages", {"body": "arson suspected", "is_internal": True})
     await attach(ada, ticket, "suspects.txt", internal=True)
 
-    assert await found(ada, "arson") == await found(ada, "from:bob fire") == await found(ada, "has:file") == [ticket]
+    assert (
+        await found(ada, "arson")
+        == await found(ada, "from:bob fire")
+        == await found(ada, "has:file")
+        == [ticket]
+    )
     assert await found(rio, "fire") == await found(rio, "from:ada") == [ticket]
-    for typed in ("arson", "suspects", "from:bob", "has:file", "assignee:xavier", "team:nowhere", "from:xavier"):
+    for typed in (
+        "arson",
+        "suspects",
+        "from:bob",
+        "has:file",
+        "assignee:xavier",
+        "team:nowhere",
+        "from:xavier",
+    ):
         assert await found(rio, typed) == [], typed
 
 
 async def test_snippets_show_where_the_words_stand_and_only_what_may_be_read(desk: Desk) -> None:
     rio, ada = await desk.customer(), await desk.agent()
     ticket = (await rio.ticket("Fire", description="Smoke from the toner. " * 20 + "Flames at last"))["id"]
-    await ada.post(f"/api/tickets/{ticket}/messages", {"body": "flames seen by arson squad", "is_internal": True})
+    await ada.post(
+        f"/api/tickets/{ticket}/messages", {"body": "flames seen by arson squad", "is_internal": True}
+    )
 
     def of(answer: Answer) -> str:
         snippet = answer.body["items"][0]["snippet"]
