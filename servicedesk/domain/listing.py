@@ -47,6 +47,11 @@ class Sort(StrEnum):
         return self.startswith("-")
 
 
+class Format(StrEnum):
+    JSON = "json"
+    CSV = "csv"
+
+
 Limit = Annotated[int, msgspec.Meta(ge=1, le=100)]
 
 
@@ -92,6 +97,8 @@ class TicketQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """By default what changed last comes first, with ``q`` what matches best."""
     limit: Limit = 50
     cursor: str | None = None
+    format: Format = Format.JSON
+    """``csv`` is the whole list as a table."""
     count: bool = False
     """Whether to say how many there are on all pages together."""
     snippets: bool = False

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from servicedesk.domain.errors import BadParameter
-from servicedesk.domain.listing import NOBODY, number_of
+from servicedesk.domain.listing import NOBODY, Format, number_of
 from servicedesk.domain.people import PersonRef
 from servicedesk.domain.times import SECOND, Instant
 
@@ -23,6 +23,7 @@ class NumbersQuery(msgspec.Struct, frozen=True, kw_only=True):
     to: str | None = None
     team: list[str] = []
     """Ids, or ``none``."""
+    format: Format = Format.JSON
 
 
 class Day(msgspec.Struct, frozen=True):

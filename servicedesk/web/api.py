@@ -82,6 +82,8 @@ class Row:
     """What such a body may be, by media type: for the API document."""
     gives: str | None = None
     """The media type of an answer that is not JSON."""
+    or_gives: str | None = None
+    """Another media type that the answer can be asked for."""
     own_key: bool = False
     """The handler deals with ``Idempotency-Key`` itself."""
     etag: bool = False

@@ -1,7 +1,8 @@
 """Lists of tickets over HTTP."""
 
+from collections.abc import AsyncIterator, Sequence
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from aiohttp import web
 from msgspec import UNSET, UnsetType
@@ -9,13 +10,17 @@ from msgspec.structs import replace
 
 from servicedesk.domain import views
 from servicedesk.domain.errors import BadParameter
-from servicedesk.domain.listing import Place, TicketQuery, filter_of, question_of
+from servicedesk.domain.listing import Filter, Format, Place, TicketQuery, filter_of, question_of
+from servicedesk.domain.tables import Cell
 from servicedesk.domain.views import TicketBody
 from servicedesk.store import listing, search
 from servicedesk.store.db import Connection
-from servicedesk.web import lists
+from servicedesk.web import lists, tables
 from servicedesk.web.api import Call, encode
 from servicedesk.web.lists import Page
+
+AT_ONCE: Final = 200
+"""Rows of a table that are read and sent together."""
 
 
 class Mark(NamedTuple):
@@ -26,9 +31,11 @@ class Mark(NamedTuple):
     question: bytes
 
 
-async def tickets(call: Call, query: TicketQuery) -> web.Response:
-    """Return the tickets that the caller may see and the query asks for, page by page."""
+async def tickets(call: Call, query: TicketQuery) -> web.StreamResponse:
+    """Return the tickets that the caller may see and the query asks for, page by page or as one table."""
     wanted = filter_of(query, call.actor, call.now)
+    if query.format is Format.CSV:
+        return await _table(call, query, wanted)
     question = blake2b(encode(question_of(query)), digest_size=9).digest()
     after = _place(call, query, question)
 
@@ -45,6 +52,22 @@ async def tickets(call: Call, query: TicketQuery) -> web.Response:
     page, items, total = await (call.db.glance(look) if terms is None else call.read(look))
     cursor = lists.sealed(call, Mark(page.next.key, page.next.id, question)) if page.next else None
     return lists.answer(call, Page(items, cursor, total))
+
+
+async def _table(call: Call, query: TicketQuery, wanted: Filter) -> web.StreamResponse:
+    for name in ("cursor", "count", "limit", "snippets"):
+        if name in call.request.query:
+            raise BadParameter(name, f"{name}: a table is the whole list.")
+
+    async def pages() -> AsyncIterator[list[Sequence[Cell]]]:
+        place, more = None, True
+        while more:
+            page = await call.read(listing.page, wanted, query.sort, place, AT_ONCE)
+            place, more = page.next, page.next is not None
+            shown = (views.ticket(each, call.now, staff=call.actor.is_staff) for each in page.tickets)
+            yield [tables.ticket_row(body) for body in shown]
+
+    return await tables.streamed(call, tables.TICKET_COLUMNS, pages(), "tickets")
 
 
 def _place(call: Call, query: TicketQuery, question: bytes) -> Place | None:

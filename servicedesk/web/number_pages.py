@@ -49,9 +49,16 @@ def _drawn(found: Numbers, days: list[Day], team: str) -> Content:
     daily = charts.columns([(day.created, day.resolved) for day in found.daily], labels)
     for drawn, day, numbers in zip(daily["days"], days, found.daily, strict=True):
         drawn |= {"date": day.date, "created": numbers.created, "resolved": numbers.resolved}
-        drawn["href"] = _list(team, created_after=iso(day.start), created_before=iso(day.end))
+        drawn["created_href"] = _list(team, created_after=iso(day.start), created_before=iso(day.end))
+        drawn["resolved_href"] = _list(team, resolved_after=iso(day.start), resolved_before=iso(day.end))
+    start, end = iso(days[0].start), iso(days[-1].end)
     return {
         "stats": found,
+        "created_href": _list(team, created_after=start, created_before=end),
+        "resolved_href": _list(team, resolved_after=start, resolved_before=end),
+        "met_href": _list(team, ended_after=start, ended_before=end, sla="met"),
+        "breached_href": _list(team, ended_after=start, ended_before=end, sla="breached"),
+        "csv_href": _csv(days, team),
         "from_date": days[0].date.isoformat(),
         "to_date": days[-1].date.isoformat(),
         "team": team,
@@ -101,3 +108,8 @@ def _bars(found: Numbers, team: str) -> list[dict[str, Any]]:
 def _list(team: str, **filters: str) -> str:
     """Return the address of the list whose length the number is."""
     return "/?" + urlencode({"view": "all", **filters, **({"team": team} if team else {})})
+
+
+def _csv(days: list[Day], team: str) -> str:
+    period = {"from": days[0].date.isoformat(), "to": days[-1].date.isoformat()}
+    return "/api/tickets/stats?" + urlencode({"format": "csv", **period, **({"team": team} if team else {})})

@@ -129,6 +129,8 @@ def _responses(row: Row) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": HTTPStatus(row.status).phrase}
     if row.returns is not None:
         answer["content"] = {"application/json": {"schema": _schema(row.returns)}}
+    if row.or_gives is not None:
+        answer["content"][row.or_gives] = {}
     responses[str(row.status)] = answer
     if row.gives is not None:
         answer["content"] = {row.gives: {}}

@@ -54,6 +54,7 @@ from servicedesk.web import (
     replays,
     search_pages,
     sessions,
+    tables,
     tickets,
     uploads,
     watchers,
@@ -69,7 +70,14 @@ POLICY: Final = by_number(stored_policies.get)
 TEAM: Final = by_number(stored_people.team)
 
 TICKETS: Final = (
-    get("/api/tickets/", listing.tickets, query=TicketQuery, returns=Page[TicketBody], who=Verb.ANYTHING),
+    get(
+        "/api/tickets/",
+        listing.tickets,
+        query=TicketQuery,
+        returns=Page[TicketBody],
+        or_gives=tables.TYPE,
+        who=Verb.ANYTHING,
+    ),
     post(
         "/api/tickets/",
         tickets.create,
@@ -81,7 +89,14 @@ TICKETS: Final = (
         location="/api/tickets/{id}",
     ),
     post("/api/tickets/bulk", bulk.act, body=bulk.Bulk, returns=bulk.BulkResults, who=Verb.BULK),
-    get("/api/tickets/stats", numbers.stats, query=NumbersQuery, returns=Numbers, who=Verb.SEE_NUMBERS),
+    get(
+        "/api/tickets/stats",
+        numbers.stats,
+        query=NumbersQuery,
+        returns=Numbers,
+        or_gives=tables.TYPE,
+        who=Verb.SEE_NUMBERS,
+    ),
     get(
         "/api/tickets/workflow/transitions",
         tickets.transitions,

@@ -1,0 +1,72 @@
+"""Lists and numbers as tables for a spreadsheet."""
+
+import csv
+import io
+
+from servicedesk.domain.times import HOUR
+from tests.served import Answer, Desk
+
+
+def table(answer: Answer) -> list[dict[str, str]]:
+    assert answer.status == 200, answer.body
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert answer.headers["Content-Disposition"].startswith("attachment; filename=")
+    return list(csv.DictReader(io.StringIO(answer.body.decode("utf-8-sig"), newline="")))
+
+
+async def test_a_list_as_a_table_holds_every_row_of_it_in_its_order(desk: Desk) -> None:
+    agent = await desk.agent(max_tickets=1000)
+    for number in range(450):
+        await agent.ticket(f"Number {number}", priority=("low", "high")[number % 2])
+
+    rows = table(await agent.get("/api/tickets/?format=csv&priority=low&sort=id"))
+    found = table(await agent.get("/api/tickets/?format=csv&q=number%20priority:high"))
+
+    listed = await agent.all("/api/tickets/?priority=low&sort=id&limit=100")
+    assert [row["reference"] for row in rows] == [each["reference"] for each in listed]
+    assert rows[0]["title"] == "Number 0"
+    assert rows[0]["sla"] == "ok"
+    assert len(found) == 225
+
+
+async def test_a_table_holds_what_its_reader_may_see_and_no_formula(desk: Desk) -> None:
+    rio, agent = await desk.customer(), await desk.agent()
+    await agent.ticket("Not for Rio")
+    ticket = await rio.ticket("=HYPERLINK(1)", tags=["+1"])
+    await agent.post(f"/api/tickets/{ticket['id']}/messages", {"body": "A note", "is_internal": True})
+
+    (row,) = table(await rio.get("/api/tickets/?format=csv"))
+
+    assert (row["title"], row["tags"], row["messages"]) == ("'=HYPERLINK(1)", "'+1", "0")
+    assert len(table(await agent.get("/api/tickets/?format=csv"))) == 2
+
+
+async def test_a_table_is_the_whole_list_and_cannot_be_asked_for_in_parts(desk: Desk) -> None:
+    agent = await desk.agent()
+
+    for query in ("limit=5", "count=true", "cursor=x", "snippets=true", "q=status:burning"):
+        answer = await agent.get(f"/api/tickets/?format=csv&{query}")
+        assert (answer.status, answer.code) == (400, "bad_parameter"), query
+    assert (await agent.get("/api/tickets/?format=pdf")).status == 400
+    head = await agent.call("HEAD", "/api/tickets/?format=csv")
+    assert (head.status, head.body) == (200, b"")
+    assert table(await agent.get("/api/tickets/?format=csv")) == []
+
+
+async def test_the_numbers_as_a_table_are_the_numbers(desk: Desk) -> None:
+    agent = await desk.agent(name="-Ada")
+    ticket = await agent.ticket(priority="critical")
+    desk.clock.advance(HOUR)
+    await agent.put(f"/api/tickets/{ticket['id']}/status", {"status": "resolved"})
+
+    rows = table(await agent.get("/api/tickets/stats?format=csv"))
+    stats = (await agent.get("/api/tickets/stats")).body
+
+    values = {(row["measure"], row["of"]): row["value"] for row in rows}
+    assert values["created", ""] == str(stats["created"]) == "1"
+    assert values["resolved_by_agent", "'-Ada"] == "1"
+    assert values["resolution_s", "median"] == "3600.0"
+    assert [row["value"] for row in rows if row["measure"] == "daily_backlog"] == [
+        str(day["backlog"]) for day in stats["daily"]
+    ]
+    assert (await (await desk.customer()).get("/api/tickets/stats?format=csv")).status == 403
