@@ -1,7 +1,8 @@
 """The desk in numbers: which days, which place in a row, what was open at the end of a day."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta, tzinfo
+from itertools import groupby
 from typing import Final
 
 import msgspec
@@ -64,6 +65,18 @@ class DayNumbers(msgspec.Struct, frozen=True):
     backlog: int
 
 
+class Stretch(msgspec.Struct, frozen=True, kw_only=True):
+    """Some days of a period, both ends included, that a chart shows as one."""
+
+    first: date
+    last: date
+    start: Instant
+    end: Instant
+    created: int
+    resolved: int
+    backlog: int
+
+
 class Numbers(msgspec.Struct, frozen=True, kw_only=True):
     """What is open now, and what happened in the period."""
 
@@ -85,14 +98,17 @@ class Numbers(msgspec.Struct, frozen=True, kw_only=True):
 
 def period_of(query: NumbersQuery, zone: tzinfo, now: Instant) -> list[Day]:
     """Return the days that are asked for. Raises BadParameter."""
-    today = datetime.fromtimestamp(now / SECOND, zone).date()
-    last = _date("to", query.to) or today
+    last = _date("to", query.to) or date_at(now, zone)
     first = _date("from", query.from_) or last - timedelta(days=USUAL_DAYS - 1)
     if first > last:
         raise BadParameter("from", "from: is after to.")
     if (last - first).days >= DAYS_MAX:
         raise BadParameter("from", f"from: at most {DAYS_MAX} days can be counted at once.")
     return [day_of(first + timedelta(days=n), zone) for n in range((last - first).days + 1)]
+
+
+def date_at(now: Instant, zone: tzinfo) -> date:
+    return datetime.fromtimestamp(now / SECOND, zone).date()
 
 
 def teams_of(query: NumbersQuery) -> tuple[int | None, ...]:
@@ -106,6 +122,25 @@ def day_of(day: date, zone: tzinfo) -> Day:
 def nearest_rank(percent: int, number: int) -> int:
     """Return the place, counted from 1, at which that share of so many sorted values is reached."""
     return max(1, -(-percent * number // 100))
+
+
+def stretches(days: Sequence[Day], daily: Sequence[DayNumbers]) -> list[Stretch]:
+    """Return the days as they are, or by weeks, months or years if there are many."""
+    part_of = next(part_of for most, part_of in _PARTS if len(days) <= most)
+    both = zip(days, daily, strict=True)
+    groups = [list(group) for _, group in groupby(both, key=lambda pair: part_of(pair[0].date))]
+    return [
+        Stretch(
+            first=group[0][0].date,
+            last=group[-1][0].date,
+            start=group[0][0].start,
+            end=group[-1][0].end,
+            created=sum(numbers.created for _, numbers in group),
+            resolved=sum(numbers.resolved for _, numbers in group),
+            backlog=group[-1][1].backlog,
+        )
+        for group in groups
+    ]
 
 
 def rate(met: int, breached: int) -> float | None:
@@ -136,5 +171,12 @@ def _date(name: str, text: str | None) -> date | None:
     return found
 
 
+_PARTS: Final[tuple[tuple[int, Callable[[date], object]], ...]] = (
+    (93, lambda day: day),
+    (2 * 366, lambda day: day.isocalendar()[:2]),
+    (10 * 366, lambda day: (day.year, day.month)),
+    (DAYS_MAX, lambda day: day.year),
+)
+"""Up to how many days a chart shows days, weeks, months, years."""
 _EARLIEST: Final = date(1970, 1, 1)
 _LATEST: Final = date(2999, 12, 31)

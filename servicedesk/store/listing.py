@@ -1,5 +1,6 @@
 """Lists of tickets, page by page: filtered, sorted, searched."""
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
@@ -34,6 +35,11 @@ def page(conn: Connection, wanted: Filter, sort: Sort | None, after: Place | Non
     places = list(islice(_places(conn, naming.with_ids(conn, wanted), sort, after), limit + 1))
     shown = places[:limit]
     return Page(rows(conn, [place.id for place in shown]), shown[-1] if len(places) > limit else None)
+
+
+def ids(conn: Connection, wanted: Filter, sort: Sort | None) -> Sequence[int]:
+    """Return the tickets of the whole list, packed: there may be many."""
+    return array("q", (place.id for place in _places(conn, naming.with_ids(conn, wanted), sort, None)))
 
 
 def count(conn: Connection, wanted: Filter) -> int:

@@ -33,7 +33,8 @@ def columns(pairs: Sequence[tuple[int, int]], labels: Sequence[str]) -> Drawing:
         days.append(
             {
                 "x": _fine(x),
-                "step": _fine(width),
+                "half": _fine(width / 2),
+                "middle": _fine(x + width / 2),
                 "bar": _fine(bar),
                 "x_a": _fine(x + width / 2 - bar - 0.25),
                 "x_b": _fine(x + width / 2 + 0.25),
@@ -57,6 +58,8 @@ def line(values: Sequence[int], labels: Sequence[str]) -> Drawing:
         "width": WIDTH,
         "height": HEIGHT,
         "grid": _grid(top, step),
+        "steps": [{"x": _fine(x - width / 2), "width": _fine(width), "cx": x, "cy": y} for x, y in points],
+        "base": _BASE,
         "points": " ".join(f"{x},{y}" for x, y in points),
         "labels": [{"x": points[n][0], "text": labels[n]} for n in range(0, len(values) - 1, every)],
         "most": max(values, default=0),

@@ -1,6 +1,7 @@
 """The page of numbers; each leads to its list."""
 
-from typing import Any, Final
+from datetime import date, timedelta
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
 import msgspec
@@ -8,15 +9,25 @@ from aiohttp import web
 
 from servicedesk.desk import setup
 from servicedesk.domain.errors import BadParameter
-from servicedesk.domain.numbers import Day, Numbers, NumbersQuery, period_of, teams_of
+from servicedesk.domain.numbers import (
+    Day,
+    Numbers,
+    NumbersQuery,
+    Stretch,
+    date_at,
+    period_of,
+    stretches,
+    teams_of,
+)
 from servicedesk.domain.tickets import UNRESOLVED, Priority, Status
-from servicedesk.domain.times import iso
+from servicedesk.domain.times import Instant, iso
 from servicedesk.store import numbers as stored
 from servicedesk.store.db import Connection
 from servicedesk.web import charts, frame, wording
 from servicedesk.web.api import Call
 from servicedesk.web.frame import Content
 
+_TICK: Final = 9
 _OPEN: Final = ",".join(status for status in Status if status in UNRESOLVED)
 
 
@@ -30,7 +41,13 @@ async def page(call: Call) -> web.Response:
         query = _query(asked)
         days = period_of(query, setup.time_zone(conn), call.now)
         found = stored.numbers(conn, teams_of(query), days, call.now)
-        return frame.choices(conn, call.actor) | _drawn(found, days, asked.get("team", ""))
+        team = asked.get("team", "")
+        today = date_at(call.now, setup.time_zone(conn))
+        return (
+            frame.choices(conn, call.actor)
+            | _drawn(found, days, team)
+            | {"periods": _periods(days, today, team)}
+        )
 
     return await frame.show(call, "numbers.html", read)
 
@@ -44,72 +61,110 @@ def _query(asked: dict[str, str]) -> NumbersQuery:
         raise BadParameter("from", str(error)) from None
 
 
+def _periods(days: list[Day], today: date, team: str) -> list[tuple[str, str, bool]]:
+    """Return the usual periods until today: a name, an address, whether it is the one that is shown."""
+    shown = (days[0].date, days[-1].date)
+    found = []
+    for label, number in (("7 days", 7), ("30 days", 30), ("90 days", 90), ("12 months", 365)):
+        first = today - timedelta(days=number - 1)
+        asked = {"from": first.isoformat(), "to": today.isoformat()} | ({"team": team} if team else {})
+        found.append((label, f"/numbers?{urlencode(asked)}", shown == (first, today)))
+    return found
+
+
 def _drawn(found: Numbers, days: list[Day], team: str) -> Content:
-    labels = [f"{day.date.day} {wording.MONTHS[day.date.month - 1]}" for day in days]
-    daily = charts.columns([(day.created, day.resolved) for day in found.daily], labels)
-    for drawn, day, numbers in zip(daily["days"], days, found.daily, strict=True):
-        drawn |= {"date": day.date, "created": numbers.created, "resolved": numbers.resolved}
-        drawn["created_href"] = _list(team, created_after=iso(day.start), created_before=iso(day.end))
-        drawn["resolved_href"] = _list(team, resolved_after=iso(day.start), resolved_before=iso(day.end))
-    start, end = iso(days[0].start), iso(days[-1].end)
+    parts = stretches(days, found.daily)
+    labels = [wording.stretch(part.first, part.last) for part in parts]
+    period = Address(team, days[0].start, days[-1].end)
+    asked = {"from": days[0].date.isoformat(), "to": days[-1].date.isoformat()} | (
+        {"team": team} if team else {}
+    )
+    # Below an axis there is no room for "27 Oct – 2 Nov 2026".
+    ticks = [
+        label if len(label) <= _TICK else wording.stretch(part.first, part.first)
+        for part, label in zip(parts, labels, strict=True)
+    ]
+    daily = charts.columns([(part.created, part.resolved) for part in parts], ticks)
+    backlog = charts.line([part.backlog for part in parts], ticks)
+    points = zip(parts, labels, daily["days"], backlog["steps"], strict=True)
     return {
         "stats": found,
-        "created_href": _list(team, created_after=start, created_before=end),
-        "resolved_href": _list(team, resolved_after=start, resolved_before=end),
-        "met_href": _list(team, ended_after=start, ended_before=end, sla="met"),
-        "breached_href": _list(team, ended_after=start, ended_before=end, sla="breached"),
-        "csv_href": _csv(days, team),
-        "from_date": days[0].date.isoformat(),
-        "to_date": days[-1].date.isoformat(),
+        "from_date": asked["from"],
+        "to_date": asked["to"],
         "team": team,
+        "csv_href": f"/api/tickets/stats?{urlencode(asked | {'format': 'csv'})}",
         "daily": daily,
-        "backlog": charts.line([day.backlog for day in found.daily], labels),
-        "tiles": _tiles(found, team),
-        "bars": _bars(found, team),
+        "backlog": backlog,
+        "stretches": [_stretch(*point, team) for point in points],
+        "tiles": _tiles(found, period),
+        "times": [
+            ("the first answer", found.first_response, period.happened("answered")),
+            ("it is resolved", found.resolution, period.happened("resolved")),
+        ],
+        "created_href": period.happened("created"),
+        "resolved_href": period.happened("resolved"),
+        "verdict_hrefs": {verdict: period.happened("ended", sla=verdict) for verdict in ("met", "breached")},
+        "bars": _bars(found, period),
     }
 
 
-def _tiles(found: Numbers, team: str) -> list[dict[str, Any]]:
-    def tile(name: str, label: str, value: int, **filters: str) -> dict[str, Any]:
-        return {"name": name, "label": label, "value": value, "href": _list(team, **filters)}
+def _stretch(part: Stretch, label: str, column: charts.Drawing, step: charts.Drawing, team: str) -> Content:
+    """Return what the charts and the table say of some days, with the list behind each number."""
+    address = Address(team, part.start, part.end)
+    return {
+        "label": label,
+        "column": column,
+        "step": step,
+        "created": (part.created, address.happened("created")),
+        "resolved": (part.resolved, address.happened("resolved")),
+        "backlog": (part.backlog, address.of(open_at=iso(part.end))),
+    }
+
+
+class Address(NamedTuple):
+    """Where the lists behind the numbers of a team and a period are."""
+
+    team: str
+    start: Instant
+    end: Instant
+
+    def of(self, **filters: str) -> str:
+        return "/?" + urlencode({"view": "all", **filters, **({"team": self.team} if self.team else {})})
+
+    def happened(self, what: str, **filters: str) -> str:
+        """Return the address of the tickets to which this happened in the period."""
+        return self.of(**{f"{what}_after": iso(self.start), f"{what}_before": iso(self.end)}, **filters)
+
+
+def _tiles(found: Numbers, period: Address) -> list[dict[str, Any]]:
+    def tile(name: str, label: str, value: int, href: str) -> dict[str, Any]:
+        return {"name": name, "label": label, "value": value, "href": href}
 
     return [
-        tile("open", "open now", found.open, status=_OPEN),
-        tile("unassigned", "without an agent", found.unassigned, status=_OPEN, assigned_to="none"),
-        tile("overdue", "overdue", found.overdue, status=_OPEN, sla="breached"),
+        tile("open", "open now", found.open, period.of(status=_OPEN)),
+        tile("unassigned", "without an agent", found.unassigned, period.of(status=_OPEN, assigned_to="none")),
+        tile("overdue", "overdue", found.overdue, period.of(status=_OPEN, sla="breached")),
     ]
 
 
-def _bars(found: Numbers, team: str) -> list[dict[str, Any]]:
-    agents = [
-        (each.agent.name, each.open, _list(team, status=_OPEN, assigned_to=str(each.agent.id)))
-        for each in found.by_agent
+def _bars(found: Numbers, period: Address) -> list[dict[str, Any]]:
+    agents = [(each.agent.name, str(each.agent.id), each) for each in found.by_agent]
+    load = [(name, each.open, period.of(status=_OPEN, assigned_to=who)) for name, who, each in agents]
+    solved = [
+        (name, each.resolved, period.happened("resolved", assigned_to=who)) for name, who, each in agents
     ]
     priorities = [
-        (
-            priority.capitalize(),
-            found.by_priority.get(priority, 0),
-            _list(team, status=_OPEN, priority=priority),
-        )
-        for priority in reversed(Priority)
+        (p.capitalize(), found.by_priority.get(p, 0), period.of(status=_OPEN, priority=p))
+        for p in reversed(Priority)
     ]
     statuses = [
-        (wording.status_label(status), found.by_status.get(status, 0), _list(team, status=status))
+        (wording.status_label(status), found.by_status.get(status, 0), period.of(status=status))
         for status in Status
     ]
-    nothing = "No ticket is open with anybody."
+    nothing = "No ticket is with anybody."
     return [
-        {"title": "Open tickets per agent", "rows": charts.shares(agents), "empty": nothing},
+        {"title": "Open tickets per agent", "rows": charts.shares(load), "empty": nothing},
+        {"title": "Resolved per agent", "rows": charts.shares(solved), "empty": nothing},
         {"title": "Open by priority", "rows": charts.shares(priorities)},
         {"title": "All tickets by status", "rows": charts.shares(statuses)},
     ]
-
-
-def _list(team: str, **filters: str) -> str:
-    """Return the address of the list whose length the number is."""
-    return "/?" + urlencode({"view": "all", **filters, **({"team": team} if team else {})})
-
-
-def _csv(days: list[Day], team: str) -> str:
-    period = {"from": days[0].date.isoformat(), "to": days[-1].date.isoformat()}
-    return "/api/tickets/stats?" + urlencode({"format": "csv", **period, **({"team": team} if team else {})})

@@ -1,5 +1,6 @@
 """Lists and numbers as tables for a spreadsheet."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
@@ -8,9 +9,13 @@ from aiohttp import hdrs, web
 from servicedesk.domain.numbers import Numbers
 from servicedesk.domain.tables import Cell, csv_of
 from servicedesk.domain.views import TicketBody
+from servicedesk.web import auth
 from servicedesk.web.api import Call
+from servicedesk.web.keys import CLOCK
 
 TYPE: Final = "text/csv"
+STALLED: Final = 60.0
+"""Seconds that a piece may take to be sent."""
 _MARK: Final = "\ufeff"
 """Without it Excel takes UTF-8 for something else."""
 TICKET_COLUMNS: Final = (
@@ -60,14 +65,26 @@ async def streamed(
     response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: f"{TYPE}; charset=utf-8", **_named(name)})
     if call.request.method == hdrs.METH_HEAD:
         return response
-    # Asked for before the first byte is sent: a refusal can still be one.
-    first = await anext(pages, ())
     await response.prepare(call.request)
-    await response.write((_MARK + csv_of([header, *first])).encode())
+    await _send(call, response, _MARK + csv_of([header]))
     async for page in pages:
-        await response.write(csv_of(page).encode())
+        await _send(call, response, csv_of(page))
     await response.write_eof()
     return response
+
+
+async def _send(call: Call, response: web.StreamResponse, piece: str) -> None:
+    """Send on, unless the caller was shut out or stopped reading: better a cut line than a table that seems whole."""
+    known = auth.identify(call.request, call.app[CLOCK]())
+    try:
+        async with asyncio.timeout(STALLED):
+            if known is None or known.user.role is not call.actor.role:
+                raise TimeoutError
+            await response.write(piece.encode())
+    except TimeoutError:
+        if call.request.transport is not None:
+            call.request.transport.abort()
+        raise ConnectionResetError("the table was given up") from None
 
 
 def _named(name: str) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """How values read on a page: moments, sizes, statuses, changes."""
 
+from calendar import monthrange
 from collections.abc import Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any, Final
 
 from servicedesk.domain.tickets import Priority, Status
@@ -72,6 +73,22 @@ def full_time(at: Instant, zone: tzinfo) -> str:
 
 def instant(text: str | Instant) -> Instant:
     return text if isinstance(text, int) else parse(text)
+
+
+def stretch(first: date, last: date) -> str:
+    """Return a day, or some days in a row, as short as they can be said."""
+    if first == last:
+        return f"{first.day} {MONTHS[first.month - 1]}"
+    if (first.year, first.month) == (last.year, last.month):
+        days = f"{first.day}–{last.day} " if (first.day, last.day) != (1, _last_day(last)) else ""
+        return f"{days}{MONTHS[last.month - 1]} {last.year}"
+    if (first.month, first.day, last.month, last.day) == (1, 1, 12, 31):
+        return str(first.year)
+    return f"{first.day} {MONTHS[first.month - 1]} – {last.day} {MONTHS[last.month - 1]} {last.year}"
+
+
+def _last_day(of: date) -> int:
+    return monthrange(of.year, of.month)[1]
 
 
 def duration(seconds: float | None) -> str:

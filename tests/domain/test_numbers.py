@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 
 from servicedesk.domain.errors import BadParameter
 from servicedesk.domain.numbers import (
+    DayNumbers,
     NumbersQuery,
     backlogs,
     day_of,
     nearest_rank,
     period_of,
     rate,
+    stretches,
     teams_of,
 )
 from servicedesk.domain.times import HOUR, parse
@@ -52,6 +54,30 @@ def test_a_period_that_is_none_is_refused(said: dict[str, str], name: str) -> No
         dates(**said)
 
     assert refusal.value.extras["parameter"] == name
+
+
+@pytest.mark.parametrize(
+    ("first", "stretch"),
+    [
+        ("2026-11-01", 1),
+        ("2026-06-01", 7),
+        ("2024-06-01", 30),
+        ("1990-01-01", 365),
+    ],
+)
+def test_the_longer_a_period_the_longer_its_stretches(first: str, stretch: int) -> None:
+    days = period_of(NumbersQuery(from_=first), BERLIN, NOW)
+    daily = [DayNumbers(day.date, 2, 1, number) for number, day in enumerate(days)]
+
+    found = stretches(days, daily)
+
+    assert (found[0].first, found[-1].last) == (days[0].date, days[-1].date)
+    assert all(a.end == b.start for a, b in pairwise(found))
+    assert sum(each.created for each in found) == 2 * len(days)
+    assert [each.backlog for each in found] == [
+        number for number, day in enumerate(days) if day.date in {each.last for each in found}
+    ]
+    assert stretch - 2 <= (found[1].last - found[1].first).days + 1 <= stretch + 1
 
 
 @pytest.mark.parametrize(("day", "hours"), [("2026-03-29", 23), ("2026-10-25", 25), ("2026-06-01", 24)])

@@ -1,9 +1,19 @@
 """Lists and numbers as tables for a spreadsheet."""
 
+import asyncio
 import csv
 import io
+from collections.abc import Sequence
 
-from servicedesk.domain.times import HOUR
+import pytest
+from aiohttp import ClientError
+
+from servicedesk.domain.tickets import Ticket
+from servicedesk.domain.times import DAY, HOUR
+from servicedesk.store import listing as stored
+from servicedesk.store import sessions
+from servicedesk.store.db import Connection
+from servicedesk.web import listing
 from tests.served import Answer, Desk
 
 
@@ -51,6 +61,57 @@ async def test_a_table_is_the_whole_list_and_cannot_be_asked_for_in_parts(desk: 
     head = await agent.call("HEAD", "/api/tickets/?format=csv")
     assert (head.status, head.body) == (200, b"")
     assert table(await agent.get("/api/tickets/?format=csv")) == []
+
+
+async def test_what_changes_its_place_meanwhile_is_neither_missed_nor_sent_twice(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "AT_ONCE", 1)
+    agent = await desk.agent()
+    numbers = [(await agent.ticket())["id"] for _ in range(5)]
+    read, loop = stored.rows, asyncio.get_running_loop()
+
+    def read_and_change(conn: Connection, ids: Sequence[int]) -> list[Ticket]:
+        change = agent.patch(f"/api/tickets/{numbers[0]}", {"title": f"after {ids[0]}"})
+        asyncio.run_coroutine_threadsafe(change, loop).result()
+        return read(conn, ids)
+
+    desk.clock.advance(HOUR)
+    monkeypatch.setattr(stored, "rows", read_and_change)
+    rows = table(await agent.get("/api/tickets/?format=csv"))
+
+    assert [int(row["reference"][4:]) for row in rows] == numbers[::-1]
+
+
+async def test_who_is_shut_out_gets_no_more_rows(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "AT_ONCE", 1)
+    agent = await desk.agent()
+    for _ in range(5):
+        await agent.ticket()
+    read, loop = stored.rows, asyncio.get_running_loop()
+
+    def read_and_leave(conn: Connection, ids: Sequence[int]) -> list[Ticket]:
+        if ids[0] == 3:
+            asyncio.run_coroutine_threadsafe(desk.db.write(sessions.end_of_user, agent.id), loop).result()
+        return read(conn, ids)
+
+    monkeypatch.setattr(stored, "rows", read_and_leave)
+    async with agent.session.get("/api/tickets/?format=csv&sort=id") as response:
+        with pytest.raises(ClientError):
+            await response.read()
+
+
+async def test_numbers_of_many_years_are_one_answer(desk: Desk) -> None:
+    agent = await desk.agent()
+    await agent.ticket()
+    desk.clock.advance(400 * DAY)
+
+    stats = (await agent.get("/api/tickets/stats?from=1970-01-01")).body
+    rows = table(await agent.get("/api/tickets/stats?from=1970-01-01&format=csv&team=none"))
+
+    assert len(stats["daily"]) > 20_000
+    assert sum(day["created"] for day in stats["daily"]) == stats["created"] == 1
+    assert [row["value"] for row in rows if row["measure"] == "created"] == ["1"]
 
 
 async def test_the_numbers_as_a_table_are_the_numbers(desk: Desk) -> None:
