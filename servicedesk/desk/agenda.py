@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from servicedesk.desk import clocks, notifications, tickets, tiers
+from servicedesk.desk import assignment, clocks, notifications, tickets, tiers
 from servicedesk.domain.agenda import Kind
 from servicedesk.domain.times import Instant
 from servicedesk.store import escalation, events, idempotency
@@ -62,6 +62,8 @@ def chore(
 
 ROWS: Final = (
     Row(Kind.ESCALATION, escalation.coming, tiers.fire),
+    Row(Kind.RETURN, assignment.to_return, assignment.give_back),
+    chore(Kind.SHIFT, assignment.next_shift_at, assignment.begin_shift),
     Row(Kind.CLOSE, tickets.to_close, tickets.close_by_itself),
     Row(Kind.SLA, clocks.to_warn, clocks.warn),
     chore(Kind.NOTIFICATIONS, notifications.next_forgetting_at, notifications.forget_old),

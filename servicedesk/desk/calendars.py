@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from servicedesk.desk import clocks
+from servicedesk.desk import assignment, clocks
 from servicedesk.domain import views
 from servicedesk.domain.calendars import Calendar, Holiday, StoredCalendar, in_order, merged, problems
 from servicedesk.domain.errors import InUse, Invalid, Stale
@@ -31,6 +31,7 @@ def replace(
         return before
     calendars.update(tx, calendar_id, after, at=at)
     clocks.rewind_calendar(tx, calendar_id)
+    assignment.hours_changed(tx, at)
     tx.after_commit(CalendarChanged(calendar_id))
     return calendars.get(tx, calendar_id)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from servicedesk.desk import clocks, notifications, telling
+from servicedesk.desk import clocks, notifications, returns, telling
 from servicedesk.desk.telling import Changes
 from servicedesk.domain import views
 from servicedesk.domain.errors import Stale
@@ -53,6 +53,7 @@ def apply(
         clocks.wind(tx, before.id, at)
     after = tickets.get(tx, before.id)
     telling.tell(tx, after, action, changes, by=by, reason=reason, at=at)
+    returns.of_change(tx, before, after, changes, at)
     if not quiet:
         notifications.of_change(tx, before, after, action, changes, by=by, reason=reason, at=at)
     return after

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from servicedesk.desk import clocks, files, notifications, telling, tickets, watchers
+from servicedesk.desk import clocks, files, notifications, returns, telling, tickets, watchers
 from servicedesk.desk.telling import Changes
 from servicedesk.domain import mentions, views, workflow
 from servicedesk.domain.access import Verb, require
@@ -59,7 +59,7 @@ def post(
     )
     _index(tx, ticket_id, body, is_internal)
     files.bind(tx, ticket_id, message_id, file_ids, is_internal=is_internal, by=by, at=at)
-    _count(tx, ticket, is_internal=is_internal, answers=_answers(ticket, by, is_internal), at=at)
+    _count(tx, ticket, is_internal=is_internal, answers=_answers(ticket, by, is_internal), by=by, at=at)
     message = shown(tx, [messages.get(tx, message_id)], staff=True)[0]
     called = _called(tx, body, by)
     seq = _tell(
@@ -84,7 +84,7 @@ def _answers(ticket: Ticket, by: User, is_internal: bool) -> bool:
     )
 
 
-def _count(tx: Tx, ticket: Ticket, *, is_internal: bool, answers: bool, at: Instant) -> None:
+def _count(tx: Tx, ticket: Ticket, *, is_internal: bool, answers: bool, by: User, at: Instant) -> None:
     if is_internal:
         stored.update(tx, ticket.id, {"internal_messages": ticket.internal_messages + 1})
         return
@@ -92,6 +92,8 @@ def _count(tx: Tx, ticket: Ticket, *, is_internal: bool, answers: bool, at: Inst
     if answers:
         columns["first_response_at"] = at
     stored.update(tx, ticket.id, columns)
+    if by.is_staff and by.id != ticket.requester.id:
+        returns.of_answer(tx, ticket)
     clocks.hear(tx, ticket, answers=answers, at=at)
 
 

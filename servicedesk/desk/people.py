@@ -7,20 +7,21 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from servicedesk.desk import assignment, clocks, escalation, sessions
+from servicedesk.domain.assignment import Weights
 from servicedesk.domain.errors import FieldError, Forbidden, Invalid, LastAdmin, invalid
 from servicedesk.domain.events import PersonChanged
 from servicedesk.domain.people import SUPERVISORS, Availability, Preset, Role, Team, User
 from servicedesk.domain.tickets import distinct
 from servicedesk.domain.times import Instant
-from servicedesk.store import notifications, people, policies
+from servicedesk.store import calendars, notifications, people, policies
 from servicedesk.store.db import Tx
 
 OWN: Final = frozenset({"name", "availability"})
 """What everybody of the staff may change about themselves."""
-BY_SUPERVISORS: Final = frozenset({"availability", "skills", "max_tickets", "team_ids"})
+BY_SUPERVISORS: Final = frozenset({"availability", "skills", "max_tickets", "team_ids", "calendar_id"})
 """What supervisors may change about anybody; admins may change everything."""
 DECIDES_ASSIGNMENT: Final = frozenset(
-    {"availability", "skills", "max_tickets", "team_ids", "role", "is_active"}
+    {"availability", "skills", "max_tickets", "team_ids", "calendar_id", "role", "is_active"}
 )
 
 
@@ -35,6 +36,7 @@ class NewPerson(msgspec.Struct, frozen=True, kw_only=True):
     skills: tuple[str, ...] = ()
     availability: Availability = Availability.AVAILABLE
     team_ids: tuple[int, ...] = ()
+    calendar_id: int | None = None
 
 
 class Edit(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +50,7 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
     skills: tuple[str, ...] | UnsetType = UNSET
     availability: Availability | UnsetType = UNSET
     team_ids: tuple[int, ...] | UnsetType = UNSET
+    calendar_id: int | UnsetType | None = UNSET
     password_hash: str | UnsetType = UNSET
 
     @property
@@ -60,6 +63,8 @@ class NewTeam(msgspec.Struct, frozen=True, kw_only=True):
     assignment: Preset = Preset.BALANCED
     lead_id: int | None = None
     member_ids: tuple[int, ...] = ()
+    weights: Weights | None = None
+    return_after_minutes: int | None = None
     sla_policy_id: int | None = None
     escalation_policy_id: int | None = None
 
@@ -71,6 +76,8 @@ class TeamEdit(msgspec.Struct, frozen=True, kw_only=True):
     assignment: Preset | UnsetType = UNSET
     lead_id: int | UnsetType | None = UNSET
     member_ids: tuple[int, ...] | UnsetType = UNSET
+    weights: Weights | UnsetType | None = UNSET
+    return_after_minutes: int | UnsetType | None = UNSET
     sla_policy_id: int | UnsetType | None = UNSET
     escalation_policy_id: int | UnsetType | None = UNSET
 
@@ -81,6 +88,7 @@ class TeamEdit(msgspec.Struct, frozen=True, kw_only=True):
 
 def create(tx: Tx, new: NewPerson, *, at: Instant) -> User:
     """Add a person, who can take a waiting ticket from this moment on."""
+    _check_calendar(tx, new.calendar_id)
     added = people.insert(
         tx,
         email=new.email.strip(),
@@ -91,9 +99,10 @@ def create(tx: Tx, new: NewPerson, *, at: Instant) -> User:
         max_tickets=new.max_tickets,
         skills=distinct(new.skills),
         availability=new.availability,
+        calendar_id=new.calendar_id,
     )
     _join(tx, added, new.team_ids)
-    assignment.drain(tx, at)
+    assignment.hours_changed(tx, at)
     return people.get(tx, added.id)
 
 
@@ -102,6 +111,7 @@ def edit(tx: Tx, user_id: int, change: Edit, *, by: User, at: Instant) -> User:
     before = people.get(tx, user_id)
     _require_fields(by, before, change)
     after = _edited(before, change)
+    _check_calendar(tx, after.calendar_id)
     if _is_admin(before) and not _is_admin(after) and not people.another_admin(tx, user_id):
         raise LastAdmin()
     people.update(tx, after)
@@ -122,6 +132,8 @@ def create_team(tx: Tx, new: NewTeam, *, at: Instant) -> Team:
         name=new.name.strip(),
         assignment=new.assignment,
         lead_id=new.lead_id,
+        weights=new.weights,
+        return_after_minutes=new.return_after_minutes,
         sla_policy_id=new.sla_policy_id,
         escalation_policy_id=new.escalation_policy_id,
         at=at,
@@ -197,7 +209,7 @@ def _follow_up(tx: Tx, before: User, after: User, at: Instant) -> None:
     if before.is_active and not after.is_active:
         sessions.end_everything(tx, after.id)
     if changed & DECIDES_ASSIGNMENT:
-        assignment.drain(tx, at)
+        assignment.hours_changed(tx, at)
 
 
 def _join(tx: Tx, user: User, team_ids: Collection[int]) -> None:
@@ -219,6 +231,11 @@ def _set_members(tx: Tx, team: Team, user_ids: Collection[int]) -> None:
 def _check_lead(tx: Tx, lead_id: int | None) -> None:
     if lead_id is not None and (people.not_staff(tx, [lead_id]) or not people.get(tx, lead_id).is_active):
         raise invalid("/lead_id", "is nobody of the active staff")
+
+
+def _check_calendar(tx: Tx, calendar_id: int | None) -> None:
+    if calendar_id is not None and not calendars.exists(tx, calendar_id):
+        raise invalid("/calendar_id", "is no calendar", "unknown_id")
 
 
 def _check_policy(tx: Tx, policy_id: int | None) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from servicedesk.desk import assignment, changes, clocks, escalation, notifications, tiers
+from servicedesk.desk import assignment, changes, clocks, escalation, notifications, returns, tiers
 from servicedesk.desk.changes import require_version
 from servicedesk.desk.telling import Changes
 from servicedesk.domain import views, workflow
@@ -22,7 +22,7 @@ from servicedesk.domain.errors import (
     TransitionRefused,
 )
 from servicedesk.domain.events import DESK, Action, Event, staff_room, ticket_room
-from servicedesk.domain.people import Preset, Role, User, fold, ref
+from servicedesk.domain.people import Role, User, fold, ref
 from servicedesk.domain.tickets import (
     TAGS_MAX,
     TOP_LEVEL,
@@ -98,12 +98,13 @@ def create(tx: Tx, draft: Draft, *, by: User, at: Instant) -> TicketBody:
     requester_id = _requester(tx, draft.requester, at) if draft.requester else by.id
     decision = _decide(tx, draft, requester_id, at)
     assignee = decision.winner if decision else draft.assigned_to
-    ticket_id = _insert(tx, draft, requester_id, assignee, waits=_waits(decision), at=at)
+    ticket_id = _insert(tx, draft, requester_id, assignee, waits=assignment.waits(decision), at=at)
     if assignee is not None:
         people.mark_assigned(tx, assignee, at)
     made = assignment.record(tx, ticket_id, decision, "created", at) if decision else None
     ticket = tickets.get(tx, ticket_id)
     _tell_created(tx, ticket, by, at)
+    returns.of_new(tx, ticket, at)
     if escalation.applies(tx, draft.team_id):
         clocks.wind(tx, ticket_id, at)
     if assignee != by.id:
@@ -153,7 +154,11 @@ def move(
         return before
     workflow.check_move(before, to, staff=by is None or by.is_staff, comment=comment, at=at)
     columns, made = _moved(before, to, at)
+    # Decided before it counts again as one of theirs.
+    again = assignment.choose_again(tx, before, at) if workflow.is_reopen(before.status, to) else None
     after = changes.apply(tx, before, Action.STATUS, columns, made, by=by, reason=comment, at=at, quiet=quiet)
+    if again is not None:
+        return assignment.take_up(tx, after, again, at)
     if before.status in WORKLOAD and to not in WORKLOAD and before.assigned_to is not None:
         assignment.drain(tx, at)
     return after
@@ -198,7 +203,7 @@ def assign_auto(
     require_version(before, versions, by, at)
     decision = assignment.choose_for(tx, before, at)
     made = assignment.record(tx, ticket_id, decision, "requested", at)
-    after = _assign(tx, before, decision.winner, waits=_waits(decision), by=by, at=at)
+    after = _assign(tx, before, decision.winner, waits=assignment.waits(decision), by=by, at=at)
     return after, made
 
 
@@ -320,11 +325,6 @@ def _decide(tx: Tx, draft: Draft, requester_id: int, at: Instant) -> Decision | 
     return assignment.choose(
         tx, team_id=draft.team_id, requester_id=requester_id, skills=draft.required_skills, at=at
     )
-
-
-def _waits(decision: Decision | None) -> bool:
-    """Return whether the ticket waits for somebody to become free; where people choose, it does not."""
-    return decision is not None and decision.winner is None and decision.policy is not Preset.MANUAL
 
 
 def _insert(

@@ -15,6 +15,8 @@ class Kind(StrEnum):
     """The kinds of appointments. What is due at one moment is done in this order."""
 
     ESCALATION = "escalation"
+    RETURN = "return"
+    SHIFT = "shift"
     CLOSE = "close"
     SLA = "sla"
     NOTIFICATIONS = "notifications"

@@ -6,8 +6,9 @@ from typing import Final
 
 import msgspec
 
-from servicedesk.domain.people import Availability, Preset, fold
-from servicedesk.domain.times import HOUR, Instant
+from servicedesk.domain.people import Availability, PersonRef, Preset, fold
+from servicedesk.domain.tickets import Priority
+from servicedesk.domain.times import DAY, HOUR, Instant
 
 
 class Exclusion(StrEnum):
@@ -43,6 +44,9 @@ WEIGHTS: Final[dict[Preset, Weights]] = {
     Preset.MANUAL: BALANCED,
 }
 
+WEIGHT_MAX: Final = 100
+AGEING: Final = DAY
+"""Waiting so long lifts a ticket by one step of priority."""
 RESTED: Final = 8 * HOUR
 """After so long without a new ticket an agent has all points for idle time."""
 
@@ -71,8 +75,24 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
     skills: frozenset[str] = frozenset()
     preset: Preset = Preset.BALANCED
+    weights: Weights | None = None
+    """Instead of those of the preset."""
     excluded: frozenset[int] = frozenset()
     """People who must not get this ticket, for example because they have handed it back."""
+
+
+class BarredBy(StrEnum):
+    """Why somebody is on a ticket's list of those who do not get it."""
+
+    RETURNED = "returned"
+    """They had it and said nothing for too long."""
+    BY_HAND = "by_hand"
+
+
+class Barred(msgspec.Struct, frozen=True):
+    user: PersonRef
+    reason: BarredBy
+    created_at: Instant
 
 
 class Factor(msgspec.Struct, frozen=True):
@@ -125,7 +145,7 @@ def decide(candidates: Iterable[Candidate], wanted: Wanted, at: Instant) -> Deci
     On a tie the one who has waited longest for a ticket wins (never had one: longest), then the one with the
     fewest open tickets, then the lowest id.
     """
-    weights = WEIGHTS[wanted.preset]
+    weights = wanted.weights or WEIGHTS[wanted.preset]
     needed = frozenset(map(fold, wanted.skills))
     ranked: list[tuple[tuple[int, int, int, int], Judged]] = []
     excluded: list[Judged] = []
@@ -143,6 +163,25 @@ def decide(candidates: Iterable[Candidate], wanted: Wanted, at: Instant) -> Deci
     picks = ranked and wanted.preset is not Preset.MANUAL
     winner = ranked[0][1].id if picks else None
     return Decision(wanted.preset, winner, (*(judged for _, judged in ranked), *excluded))
+
+
+def turn(priority: Priority, since: Instant) -> int:
+    """Return the place of a waiting ticket: the lowest is next. It does not change while others come and go."""
+    return since - priority.rank * AGEING
+
+
+def kept(decision: Decision, owner: Candidate, at: Instant) -> Decision:
+    """Return the decision for somebody who has had the ticket before, whatever the points of others.
+
+    It stays as it is if they cannot take it now. They need not be among the candidates.
+    """
+    if _exclusions(owner, frozenset(), frozenset(), frozenset()):
+        return decision
+    if any(judged.id == owner.id for judged in decision.judged):
+        return msgspec.structs.replace(decision, winner=owner.id)
+    weights = WEIGHTS[decision.policy]
+    judged = Judged(owner.id, owner.name, (), weights, _values(owner, 0, 0, at))
+    return Decision(decision.policy, owner.id, (judged, *decision.judged))
 
 
 def pack(decision: Decision) -> str:

@@ -50,6 +50,8 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     skills: tuple[str, ...]
     availability: Availability
     team_ids: tuple[int, ...]
+    calendar_id: int | None = None
+    """Their own working hours; None is around the clock."""
     created_at: Instant
 
     @property
@@ -63,6 +65,10 @@ class Team(msgspec.Struct, frozen=True, kw_only=True):
     assignment: Preset
     lead_id: int | None
     member_ids: tuple[int, ...]
+    weights: tuple[int, int, int, int] | None = None
+    """What each factor of the assignment counts, instead of what the preset says."""
+    return_after_minutes: int | None = None
+    """Working minutes without a public answer after which a ticket goes to somebody else."""
     sla_policy_id: int | None = None
     """What is promised for its tickets; None follows the desk's default."""
     escalation_policy_id: int | None = None

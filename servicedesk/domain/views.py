@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from servicedesk.domain import sla
-from servicedesk.domain.assignment import Decision, Exclusion, Factor
+from servicedesk.domain.assignment import Barred, Decision, Exclusion, Factor
 from servicedesk.domain.calendars import Hours, StoredCalendar, time_text
 from servicedesk.domain.escalation import EscalationPolicy, Step, Tier, When, Whom
 from servicedesk.domain.people import Author, PersonRef, Requester, Role, Team, TeamRef, User
@@ -74,6 +74,14 @@ class Escalation(msgspec.Struct, frozen=True):
 class PolicyRef(msgspec.Struct, frozen=True):
     id: int
     name: str
+
+
+class ExclusionBody(msgspec.Struct, frozen=True):
+    """Somebody whom the desk does not choose for the ticket."""
+
+    user: PersonRef
+    reason: str
+    created_at: str
 
 
 class CandidateBody(msgspec.Struct, frozen=True):
@@ -147,7 +155,18 @@ class UserBody(msgspec.Struct, frozen=True, kw_only=True):
     skills: tuple[str, ...]
     availability: str
     team_ids: tuple[int, ...]
+    calendar_id: int | None
+    """Their own working hours; null is around the clock."""
     created_at: str
+
+
+class WeightsBody(msgspec.Struct, frozen=True):
+    """What each factor of an assignment counts."""
+
+    spare_capacity: int
+    idle_time: int
+    skills: int
+    continuity: int
 
 
 class TeamBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,6 +175,9 @@ class TeamBody(msgspec.Struct, frozen=True, kw_only=True):
     assignment: str
     lead_id: int | None
     member_ids: tuple[int, ...]
+    weights: WeightsBody | None = None
+    """What counts in its assignment; null follows the preset."""
+    return_after_minutes: int | None = None
     sla_policy_id: int | None = None
     escalation_policy_id: int | None = None
 
@@ -442,6 +464,10 @@ def decision(made: Decision, trigger: str, at: Instant) -> DecisionBody:
     return DecisionBody(str(made.policy), winner, tuple(candidates), iso(at), trigger)
 
 
+def exclusion(shown: Barred) -> ExclusionBody:
+    return ExclusionBody(shown.user, str(shown.reason), iso(shown.created_at))
+
+
 def user(shown: User) -> UserBody:
     return UserBody(
         id=shown.id,
@@ -453,6 +479,7 @@ def user(shown: User) -> UserBody:
         skills=shown.skills,
         availability=str(shown.availability),
         team_ids=shown.team_ids,
+        calendar_id=shown.calendar_id,
         created_at=iso(shown.created_at),
     )
 
@@ -464,6 +491,8 @@ def team(shown: Team) -> TeamBody:
         assignment=str(shown.assignment),
         lead_id=shown.lead_id,
         member_ids=shown.member_ids,
+        weights=WeightsBody(*shown.weights) if shown.weights else None,
+        return_after_minutes=shown.return_after_minutes,
         sla_policy_id=shown.sla_policy_id,
         escalation_policy_id=shown.escalation_policy_id,
     )

@@ -40,6 +40,10 @@ def by_name(conn: Connection, name: str) -> StoredCalendar | None:
     return _stored(row) if row else None
 
 
+def exists(conn: Connection, calendar_id: int) -> bool:
+    return conn.execute("SELECT 1 FROM calendars WHERE id = ?", (calendar_id,)).fetchone() is not None
+
+
 def in_use(conn: Connection, calendar_id: int) -> bool:
     """Return whether a row of any table refers to the calendar."""
     users = conn.execute(

@@ -1,24 +1,32 @@
 """People and teams as rows."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from servicedesk.domain.assignment import Candidate
+from servicedesk.domain.assignment import Candidate, Weights
+from servicedesk.domain.calendars import Calendar
 from servicedesk.domain.errors import NotFound, invalid
 from servicedesk.domain.mentions import Colleague
 from servicedesk.domain.people import Availability, Preset, Role, Team, User, fold
-from servicedesk.domain.times import Instant
+from servicedesk.domain.times import MINUTE, Instant
+from servicedesk.store import calendars
 from servicedesk.store.db import Connection, Tx
 
 CAPACITY: Final = 10
 """How many tickets a person takes at a time unless somebody says otherwise."""
 
+_CANDIDATE: Final = (
+    "u.id, u.name, u.is_active, u.availability, u.skills, u.open_load, u.max_tickets, u.last_assigned_at,"
+    " u.calendar_id"
+)
 _FAMILIAR_AMONG: Final = 10
-_USER: Final = "id, email, name, role, is_active, max_tickets, skills, availability, created_at"
-_TEAM: Final = "id, name, assignment, lead_id, sla_policy_id, escalation_policy_id, created_at"
+_USER: Final = "id, email, name, role, is_active, max_tickets, skills, availability, calendar_id, created_at"
+_TEAM: Final = (
+    "id, name, assignment, weights, return_after_minutes, lead_id, sla_policy_id, escalation_policy_id, created_at"
+)
 
 
 # People --------------------------------------------------
@@ -136,12 +144,25 @@ def insert(
     max_tickets: int = CAPACITY,
     skills: Iterable[str] = (),
     availability: Availability = Availability.AVAILABLE,
+    calendar_id: int | None = None,
 ) -> User:
     """Add a person; an address that somebody has is refused as Invalid. Without a hash they cannot log in."""
     row = tx.execute(
         "INSERT INTO users (email, email_key, name, role, password_hash, max_tickets, skills, availability,"
-        " created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (email_key) DO NOTHING RETURNING id",
-        (email, fold(email), name, role, password_hash, max_tickets, _packed(skills), availability, at),
+        " calendar_id, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (email_key) DO NOTHING RETURNING id",
+        (
+            email,
+            fold(email),
+            name,
+            role,
+            password_hash,
+            max_tickets,
+            _packed(skills),
+            availability,
+            calendar_id,
+            at,
+        ),
     ).fetchone()
     if row is None:
         raise _taken()
@@ -155,7 +176,7 @@ def update(tx: Tx, user: User) -> None:
         raise _taken()
     tx.execute(
         "UPDATE users SET email = ?, email_key = ?, name = ?, role = ?, is_active = ?, max_tickets = ?,"
-        " skills = ?, availability = ? WHERE id = ?",
+        " skills = ?, availability = ?, calendar_id = ? WHERE id = ?",
         (
             user.email,
             fold(user.email),
@@ -165,6 +186,7 @@ def update(tx: Tx, user: User) -> None:
             user.max_tickets,
             _packed(user.skills),
             user.availability,
+            user.calendar_id,
             user.id,
         ),
     )
@@ -199,12 +221,24 @@ def team(conn: Connection, team_id: int) -> Team:
     return _team(row, tuple([user_id for (user_id,) in members]))
 
 
-def preset(conn: Connection, team_id: int) -> Preset:
+class Way(NamedTuple):
+    """How a team's tickets find their agent."""
+
+    preset: Preset
+    weights: Weights | None
+    return_after: int | None
+    """Working time without a public answer after which a ticket goes to somebody else."""
+
+
+def way(conn: Connection, team_id: int) -> Way:
     """Return how the team gets its tickets, or raise NotFound."""
-    row = conn.execute("SELECT assignment FROM teams WHERE id = ?", (team_id,)).fetchone()
+    row = conn.execute(
+        "SELECT assignment, weights, return_after_minutes FROM teams WHERE id = ?", (team_id,)
+    ).fetchone()
     if row is None:
         raise NotFound(f"There is no team {team_id}.")
-    return Preset(row["assignment"])
+    preset, weights, minutes = row
+    return Way(Preset(preset), _weights(weights), None if minutes is None else minutes * MINUTE)
 
 
 def teams(conn: Connection, *, after: int = 0, limit: int) -> list[Team]:
@@ -250,15 +284,28 @@ def insert_team(
     name: str,
     assignment: Preset,
     lead_id: int | None,
+    weights: Weights | None = None,
+    return_after_minutes: int | None = None,
     sla_policy_id: int | None = None,
     escalation_policy_id: int | None = None,
     at: Instant,
 ) -> Team:
     """Add a team without members; a name that another team has is refused as Invalid."""
     row = tx.execute(
-        "INSERT INTO teams (name, name_key, assignment, lead_id, sla_policy_id, escalation_policy_id, created_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name_key) DO NOTHING RETURNING id",
-        (name, fold(name), assignment, lead_id, sla_policy_id, escalation_policy_id, at),
+        "INSERT INTO teams (name, name_key, assignment, weights, return_after_minutes, lead_id, sla_policy_id,"
+        " escalation_policy_id, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name_key) DO NOTHING RETURNING id",
+        (
+            name,
+            fold(name),
+            assignment,
+            _packed_weights(weights),
+            return_after_minutes,
+            lead_id,
+            sla_policy_id,
+            escalation_policy_id,
+            at,
+        ),
     ).fetchone()
     if row is None:
         raise _name_taken()
@@ -271,12 +318,14 @@ def update_team(tx: Tx, team: Team) -> None:
     if other and other.id != team.id:
         raise _name_taken()
     tx.execute(
-        "UPDATE teams SET name = ?, name_key = ?, assignment = ?, lead_id = ?, sla_policy_id = ?,"
-        " escalation_policy_id = ? WHERE id = ?",
+        "UPDATE teams SET name = ?, name_key = ?, assignment = ?, weights = ?, return_after_minutes = ?,"
+        " lead_id = ?, sla_policy_id = ?, escalation_policy_id = ? WHERE id = ?",
         (
             team.name,
             fold(team.name),
             team.assignment,
+            _packed_weights(team.weights),
+            team.return_after_minutes,
             team.lead_id,
             team.sla_policy_id,
             team.escalation_policy_id,
@@ -301,34 +350,51 @@ def stop_leading(tx: Tx, user_id: int) -> None:
 # Assignment --------------------------------------------------
 
 
-def candidates(conn: Connection, team_id: int | None, requester_id: int) -> list[Candidate]:
+def candidates(conn: Connection, team_id: int | None, requester_id: int, at: Instant) -> list[Candidate]:
     """Return who might take a ticket: the team's active staff, or without a team every active agent.
 
     Those who cannot take it right now are among them, so that a decision can say why.
     """
     familiar = _familiarity(conn, requester_id)
-    columns = "u.id, u.name, u.availability, u.skills, u.open_load, u.max_tickets, u.last_assigned_at"
     if team_id is None:
-        rows = conn.execute(f"SELECT {columns} FROM users u WHERE u.role = 'agent' AND u.is_active = 1")
+        rows = conn.execute(f"SELECT {_CANDIDATE} FROM users u WHERE u.role = 'agent' AND u.is_active = 1")
     else:
         rows = conn.execute(
-            f"SELECT {columns} FROM team_members m JOIN users u ON u.id = m.user_id"
+            f"SELECT {_CANDIDATE} FROM team_members m JOIN users u ON u.id = m.user_id"
             " WHERE m.team_id = ? AND u.role <> 'customer' AND u.is_active = 1",
             (team_id,),
         )
-    return [
-        Candidate(
-            id=user_id,
-            name=name,
-            availability=_AVAILABILITY[availability],
-            skills=_skill_set(skills),
-            load=load,
-            max_tickets=most,
-            last_assigned_at=last,
-            familiarity=familiar.get(user_id, 0.0),
-        )
-        for user_id, name, availability, skills, load, most, last in rows
-    ]
+    return [_candidate(conn, row, familiar, at) for row in rows.fetchall()]
+
+
+def candidate(conn: Connection, user_id: int, requester_id: int, at: Instant) -> Candidate:
+    """Return somebody as a candidate, whether or not they would be among those who are asked."""
+    row = conn.execute(f"SELECT {_CANDIDATE} FROM users u WHERE u.id = ?", (user_id,)).fetchone()
+    return _candidate(conn, row, _familiarity(conn, requester_id), at)
+
+
+def _candidate(conn: Connection, row: Any, familiar: Mapping[int, float], at: Instant) -> Candidate:
+    user_id, name, is_active, availability, skills, load, most, last, calendar_id = row
+    return Candidate(
+        id=user_id,
+        name=name,
+        is_active=bool(is_active),
+        availability=_AVAILABILITY[availability],
+        skills=_skill_set(skills),
+        in_hours=calendar_id is None or calendars.get(conn, calendar_id).calendar.is_open(at),
+        load=load,
+        max_tickets=most,
+        last_assigned_at=last,
+        familiarity=familiar.get(user_id, 0.0),
+    )
+
+
+def hours_in_use(conn: Connection) -> list[Calendar]:
+    """Return the working hours of those who may get tickets."""
+    found = conn.execute(
+        "SELECT DISTINCT calendar_id FROM users WHERE calendar_id IS NOT NULL AND is_active = 1"
+    ).fetchall()
+    return [calendars.get(conn, calendar_id).calendar for (calendar_id,) in found]
 
 
 def mark_assigned(tx: Tx, user_id: int, at: Instant) -> None:
@@ -390,6 +456,7 @@ def _user(row: Any, team_ids: tuple[int, ...]) -> User:
         skills=_skills(row["skills"]),
         availability=_AVAILABILITY[row["availability"]],
         team_ids=team_ids,
+        calendar_id=row["calendar_id"],
         created_at=row["created_at"],
     )
 
@@ -399,6 +466,8 @@ def _team(row: Any, member_ids: tuple[int, ...]) -> Team:
         id=row["id"],
         name=row["name"],
         assignment=Preset(row["assignment"]),
+        weights=_weights(row["weights"]),
+        return_after_minutes=row["return_after_minutes"],
         lead_id=row["lead_id"],
         member_ids=member_ids,
         sla_policy_id=row["sla_policy_id"],
@@ -419,6 +488,14 @@ def _skills(packed: str) -> tuple[str, ...]:
 @lru_cache(maxsize=1024)
 def _skill_set(packed: str) -> frozenset[str]:
     return frozenset(_skills(packed))
+
+
+def _packed_weights(weights: Weights | None) -> str | None:
+    return None if weights is None else msgspec.json.encode(weights).decode()
+
+
+def _weights(packed: str | None) -> Weights | None:
+    return None if packed is None else msgspec.json.decode(packed, type=Weights)
 
 
 def _marks(values: Collection[object]) -> str:

@@ -40,7 +40,7 @@ def who(conn: Connection, hashed: bytes, at: Instant) -> Known | None:
     """Return the active person whose session or token this is, unless it has expired."""
     row = conn.execute(
         "SELECT s.id AS session_id, s.kind, u.id, u.email, u.name, u.role, u.is_active, u.max_tickets,"
-        " u.skills, u.availability, u.created_at FROM sessions s JOIN users u ON u.id = s.user_id"
+        " u.skills, u.availability, u.calendar_id, u.created_at FROM sessions s JOIN users u ON u.id = s.user_id"
         " WHERE s.hash = ? AND (s.expires_at IS NULL OR s.expires_at > ?) AND u.is_active = 1",
         (hashed, at),
     ).fetchone()

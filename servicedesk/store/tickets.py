@@ -1,13 +1,16 @@
 """Tickets as they are stored."""
 
+import heapq
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from servicedesk.domain import workflow
 from servicedesk.domain.agenda import Kind
+from servicedesk.domain.assignment import turn
 from servicedesk.domain.errors import NotFound
 from servicedesk.domain.events import Due
 from servicedesk.domain.people import PersonRef, Requester, TeamRef, fold
@@ -147,11 +150,18 @@ def categories(conn: Connection, most: int) -> list[str]:
 
 
 def waiting(conn: Connection, most: int) -> list[int]:
-    """Return the tickets that wait for an agent: the most urgent first, of those the oldest."""
+    """Return the tickets that wait for an agent, in the order in which they get their turn."""
+    found = heapq.merge(*(_waiting_with(conn, priority, most) for priority in Priority))
+    return [ticket_id for _, ticket_id in islice(found, most)]
+
+
+def _waiting_with(conn: Connection, priority: Priority, most: int) -> list[tuple[int, int]]:
+    """Return the oldest of one priority, each with its turn."""
     found = conn.execute(
-        "SELECT id FROM tickets WHERE waits = 1 ORDER BY priority_rank DESC, id LIMIT ?", (most,)
+        "SELECT id, created_at FROM tickets WHERE waits = 1 AND priority_rank = ? ORDER BY id LIMIT ?",
+        (priority.rank, most),
     )
-    return [row["id"] for row in found.fetchall()]
+    return [(turn(priority, created), ticket_id) for ticket_id, created in found.fetchall()]
 
 
 def longest_resolved(conn: Connection, most: int) -> list[tuple[Instant, int]]:

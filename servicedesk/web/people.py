@@ -1,6 +1,6 @@
 """People and teams over HTTP."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
 import msgspec
@@ -9,6 +9,8 @@ from msgspec import UNSET, Meta, UnsetType
 
 from servicedesk.desk import people as desk
 from servicedesk.domain import mentions, views
+from servicedesk.domain.assignment import WEIGHT_MAX
+from servicedesk.domain.errors import FieldError
 from servicedesk.domain.passwords import password_errors
 from servicedesk.domain.people import Availability, Preset, Role, User
 from servicedesk.domain.views import TeamBody, UserBody
@@ -24,6 +26,8 @@ from servicedesk.web.passwords import HASHER
 Password = Annotated[str, checked(password_errors)]
 Capacity = Annotated[int, Meta(ge=0, le=1000)]
 TeamIds = Annotated[list[Id], Meta(max_length=100)]
+Minutes = Annotated[int, Meta(ge=1, le=525_600)]
+Weight = Annotated[int, Meta(ge=0, le=WEIGHT_MAX)]
 MemberIds = Annotated[list[Id], Meta(max_length=1000)]
 
 
@@ -36,6 +40,8 @@ class NewPerson(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     skills: Words = []
     availability: Availability = Availability.AVAILABLE
     team_ids: TeamIds = []
+    calendar_id: Id | None = None
+    """Their own working hours; null is around the clock."""
 
 
 class PersonPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,6 +53,7 @@ class PersonPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     skills: Words | UnsetType = UNSET
     availability: Availability | UnsetType = UNSET
     team_ids: TeamIds | UnsetType = UNSET
+    calendar_id: Id | UnsetType | None = UNSET
     password: Password | UnsetType = UNSET
 
 
@@ -65,11 +72,31 @@ class CalledBody(msgspec.Struct, frozen=True):
     handle: str
 
 
+class WeightsIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What each factor counts; not all of them nothing."""
+
+    spare_capacity: Weight
+    idle_time: Weight
+    skills: Weight
+    continuity: Weight
+
+def _some_weight(raw: Any, pointer: str) -> Iterator[FieldError]:
+    if not any(msgspec.structs.astuple(msgspec.convert(raw, WeightsIn, from_attributes=True))):
+        yield FieldError(pointer, "invalid", "must not all be 0")
+
+
+SomeWeights = Annotated[WeightsIn, checked(_some_weight)]
+
+
 class NewTeam(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: OneLine
     assignment: Preset = Preset.BALANCED
     lead_id: Id | None = None
     member_ids: MemberIds = []
+    weights: SomeWeights | None = None
+    """What counts in its assignment; null follows the preset."""
+    return_after_minutes: Minutes | None = None
+    """Working minutes without a public answer after which a ticket goes to somebody else; null is never."""
     sla_policy_id: Id | None = None
     """What is promised for its tickets; null follows the desk's default."""
     escalation_policy_id: Id | None = None
@@ -80,6 +107,8 @@ class TeamPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     assignment: Preset | UnsetType = UNSET
     lead_id: Id | UnsetType | None = UNSET
     member_ids: MemberIds | UnsetType = UNSET
+    weights: SomeWeights | UnsetType | None = UNSET
+    return_after_minutes: Minutes | UnsetType | None = UNSET
     sla_policy_id: Id | UnsetType | None = UNSET
     escalation_policy_id: Id | UnsetType | None = UNSET
 
@@ -178,6 +207,8 @@ async def edit_team(call: Call, body: TeamPatch) -> TeamBody:
 def _given(body: msgspec.Struct) -> dict[str, Any]:
     """Return the fields that the client sent or that have a default, lists frozen."""
     values = {name: getattr(body, name) for name in body.__struct_fields__}
+    if isinstance(weights := values.get("weights"), WeightsIn):
+        values["weights"] = msgspec.structs.astuple(weights)
     return {n: tuple(v) if isinstance(v, list) else v for n, v in values.items() if v is not UNSET}
 
 

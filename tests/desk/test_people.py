@@ -53,8 +53,8 @@ def assignee(tx: Tx, ticket_id: int) -> int | None:
         (Role.ADMIN, set(Edit.__struct_fields__), set(Edit.__struct_fields__)),
         (
             Role.SUPERVISOR,
-            {"name", "availability", "skills", "max_tickets", "team_ids"},
-            {"availability", "skills", "max_tickets", "team_ids"},
+            {"name", "availability", "skills", "max_tickets", "team_ids", "calendar_id"},
+            {"availability", "skills", "max_tickets", "team_ids", "calendar_id"},
         ),
         (Role.AGENT, {"name", "availability"}, set()),
     ],

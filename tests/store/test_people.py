@@ -126,8 +126,8 @@ def test_a_teams_candidates_are_its_active_staff(tx: Tx) -> None:
     team = a_team(tx, "Network", mia, lead, gone, guest, away)
     people.update(tx, msgspec.structs.replace(gone, is_active=False))
 
-    of_team = {c.id for c in people.candidates(tx, team.id, guest.id)}
-    of_desk = {c.id for c in people.candidates(tx, None, guest.id)}
+    of_team = {c.id for c in people.candidates(tx, team.id, guest.id, NOON)}
+    of_desk = {c.id for c in people.candidates(tx, None, guest.id, NOON)}
 
     assert of_team == {mia.id, lead.id, away.id}
     assert of_desk == {mia.id, away.id, outsider.id}
@@ -140,7 +140,7 @@ def test_a_candidate_knows_their_load_their_last_ticket_and_the_requester(tx: Tx
         a_ticket(tx, ada, agent, NOON + n)
     people.mark_assigned(tx, mia.id, NOON + 99)
 
-    by_id = {c.id: c for c in people.candidates(tx, None, ada.id)}
+    by_id = {c.id: c for c in people.candidates(tx, None, ada.id, NOON)}
 
     assert (by_id[mia.id].load, by_id[max_.id].load) == (3, 14)
     assert (by_id[mia.id].last_assigned_at, by_id[max_.id].last_assigned_at) == (NOON + 99, None)
@@ -151,8 +151,8 @@ def test_a_candidate_knows_their_load_their_last_ticket_and_the_requester(tx: Tx
 def test_candidates_are_read_by_index(tx: Tx) -> None:
     asked: list[str] = []
     tx._conn.set_trace_callback(asked.append)
-    people.candidates(tx, 1, 1)
-    people.candidates(tx, None, 1)
+    people.candidates(tx, 1, 1, NOON)
+    people.candidates(tx, None, 1, NOON)
     tx._conn.set_trace_callback(None)
 
     plans = [row["detail"] for sql in asked for row in tx.execute(f"EXPLAIN QUERY PLAN {sql}")]

@@ -244,6 +244,8 @@ async def test_supervisors_make_and_change_teams(desk: Desk) -> None:
 
     assert (made.status, made.headers["Location"]) == (201, path)
     assert made.body == {
+        "weights": None,
+        "return_after_minutes": None,
         "id": made.body["id"],
         "name": "Network",
         "assignment": "balanced",
