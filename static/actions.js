@@ -145,6 +145,7 @@ function changed(form) {
     team: () => change(() => call("PATCH", path(id), { team_id: text("team_id") ? Number(text("team_id")) : null }), "Team changed"),
     tags: () => change(() => call("PATCH", path(id), { tags: text("tags").split(",").map((t) => t.trim()).filter(Boolean) }), "Tags changed"),
     escalate: () => escalate(id, form),
+    acknowledge: () => change(() => call("POST", path(id, "acknowledge")), "Acknowledged"),
     watch: () => watch(id, text("watches") === "yes"),
   }[form.dataset.act]();
 }

@@ -112,6 +112,7 @@ export function start() {
   on("click", "#jump", () => { toBottom(); watchReading(); });
   live.on("new_message", ({ message }) => { if (message?.ticket_id === openTicket()) refreshTicket(); });
   live.on("file_uploaded", ({ file }) => { if (file?.ticket_id === openTicket()) refreshTicket(); });
+  live.on("escalation_step", (data) => { if (data.ticket_id === openTicket()) refreshTicket(); });
   live.on("ticket_updated", (data) => {
     if (data.ticket_id !== openTicket()) return;
     if (data.action === "access_revoked") location.assign("/"); else refreshTicket();

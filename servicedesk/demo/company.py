@@ -1,10 +1,13 @@
 """Who works at the company, who asks it for help, and what has happened in the last three weeks."""
 
+from functools import partial
 from typing import Final, NamedTuple
 
+from servicedesk.domain import escalation
 from servicedesk.domain.calendars import Calendar, Holiday, Hours
+from servicedesk.domain.escalation import NEW, Do, Target, Tier, When, WhenKind, Whom
 from servicedesk.domain.people import Availability, Preset, Role
-from servicedesk.domain.sla import Policy, Targets, pausing
+from servicedesk.domain.sla import Policy, Promise, Targets, pausing
 from servicedesk.domain.tickets import Priority, Status
 from servicedesk.domain.times import HOUR
 
@@ -37,6 +40,25 @@ IN_OFFICE_HOURS: Final = Policy(
     },
     pausing(Status.PENDING, Status.ON_HOLD),
 )
+
+_OF_RESOLUTION: Final = partial(When, kind=WhenKind.SHARE, clock=Promise.RESOLUTION)
+LEFT_LYING: Final = escalation.Policy(
+    name="Left lying",
+    is_default=True,
+    tiers=(
+        Tier(id=NEW, when=_OF_RESOLUTION(percent=75), whom=Whom(kind=Target.ASSIGNEE), do=(Do.NOTIFY,)),
+        Tier(
+            id=NEW,
+            when=_OF_RESOLUTION(percent=100),
+            whom=Whom(kind=Target.LEAD),
+            do=(Do.NOTIFY, Do.TAG),
+            tag="late",
+            acknowledge_minutes=60,
+        ),
+        Tier(id=NEW, when=When(kind=WhenKind.MANUAL), whom=Whom(kind=Target.TEAM), do=(Do.NOTIFY,)),
+    ),
+)
+"""Who hears of a late ticket. Nobody gets it by that: what the stories tell of assignments stays."""
 
 
 class Colleague(NamedTuple):

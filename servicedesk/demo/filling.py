@@ -12,6 +12,7 @@ from servicedesk.demo.company import (
     GROUPS,
     IN_OFFICE,
     IN_OFFICE_HOURS,
+    LEFT_LYING,
     OFFICE_HOURS,
     OWNER,
     STORIES,
@@ -20,6 +21,7 @@ from servicedesk.demo.company import (
 )
 from servicedesk.demo.things import content_of
 from servicedesk.desk import agenda, calendars, files, messages, people, policies, setup, tickets
+from servicedesk.desk import escalation as escalations
 from servicedesk.desk import notifications as telling
 from servicedesk.domain.files import NewFile, served_as
 from servicedesk.domain.people import Availability, Role, User
@@ -27,7 +29,7 @@ from servicedesk.domain.tickets import Status
 from servicedesk.domain.times import HOUR, MINUTE, Instant, parse
 from servicedesk.media.files import THUMBNAIL, Media
 from servicedesk.store import calendars as stored_calendars
-from servicedesk.store import notifications
+from servicedesk.store import escalation, notifications
 from servicedesk.store import people as stored_people
 from servicedesk.store import tickets as stored
 from servicedesk.store.db import Connection, Database, Tx
@@ -75,6 +77,7 @@ async def fill(db: Database, media: Media, *, password_hash: str, ids: Iterator[
         raise NotEmpty("This desk has tickets already; the demo is for an empty one.")
     crowd = await db.write(_people, password_hash, at=now - WEEKS)
     await db.write(_promises, at=now - WEEKS)
+    await db.write(_escalation, at=now - WEEKS)
     life = _Life(db, media, crowd, ids)
     lived = now - WEEKS
     for event in sorted(_events(now)):
@@ -228,6 +231,12 @@ def _promises(tx: Tx, *, at: Instant) -> None:
     team = stored_people.team_by_name(tx, IN_OFFICE)
     if team is not None:
         people.edit_team(tx, team.id, people.TeamEdit(sla_policy_id=made.id), at=at)
+
+
+def _escalation(tx: Tx, *, at: Instant) -> None:
+    """Have all teams' late tickets escalate; what the stories tell of assignments stays as it is told."""
+    if not escalation.page(tx, limit=1):
+        escalations.create(tx, LEFT_LYING, at=at)
 
 
 def _doors(crowd: dict[str, User]) -> tuple[tuple[str, Role], ...]:

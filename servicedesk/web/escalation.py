@@ -89,7 +89,7 @@ async def policies(call: Call, paging: Paging) -> web.Response:
 
 async def create(call: Call, body: NewEscalationPolicy) -> EscalationPolicyBody:
     """Make an escalation policy: tiers in the order in which they follow each other."""
-    new = _policy(body)
+    new = policy_of(body)
     return await call.write(lambda tx: views.escalation_policy(desk.create(tx, new, at=call.now)))
 
 
@@ -100,7 +100,7 @@ async def one(call: Call) -> EscalationPolicyBody:
 
 async def replace(call: Call, body: NewEscalationPolicy) -> EscalationPolicyBody:
     """Make a policy another one; a tier that keeps its id does not fire again where it has fired."""
-    new, versions = _policy(body), call.versions
+    new, versions = policy_of(body), call.versions
 
     def job(tx: Tx) -> EscalationPolicyBody:
         return views.escalation_policy(desk.replace(tx, call.id, new, versions=versions, at=call.now))
@@ -133,7 +133,8 @@ async def acknowledge(call: Call) -> EscalationStepBody:
     return await call.write(job)
 
 
-def _policy(body: NewEscalationPolicy) -> Policy:
+def policy_of(body: NewEscalationPolicy) -> Policy:
+    """Return the policy that a checked body describes."""
     return Policy(name=body.name, is_default=body.is_default, tiers=tuple(map(_tier, body.tiers)))
 
 

@@ -17,6 +17,7 @@ from servicedesk.store.db import Tx
 from servicedesk.web import (
     auth,
     decode,
+    escalation,
     files,
     messages,
     notifications,
@@ -147,6 +148,13 @@ async def escalate(call: Call) -> web.StreamResponse:
     fields = await auth.form_fields(call.request)
     reason = " ".join(text for text in fields.getall("reason", []) if text.strip())
     await tickets.escalate(call, _body({"reason": reason}, tickets.Escalate))
+    return _to_ticket(call)
+
+
+async def acknowledge(call: Call) -> web.StreamResponse:
+    """Say that somebody looks after the escalated ticket."""
+    await auth.form_fields(call.request)
+    await escalation.acknowledge(call)
     return _to_ticket(call)
 
 
@@ -351,7 +359,7 @@ async def edit_team(call: Call) -> web.StreamResponse:
         "name": fields.get("name", ""),
         "assignment": fields.get("assignment"),
         "lead_id": _id(fields.get("lead_id", "")),
-        **({"sla_policy_id": _id(fields["sla_policy_id"])} if "sla_policy_id" in fields else {}),
+        **{name: _id(fields[name]) for name in ("sla_policy_id", "escalation_policy_id") if name in fields},
     }
 
     async def change() -> None:

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import msgspec
 from aiohttp import web
 
-from servicedesk.desk import assignment, clocks, files
+from servicedesk.desk import assignment, clocks, files, tiers
 from servicedesk.desk import messages as conversation
 from servicedesk.desk import tickets as desk
 from servicedesk.domain import mentions, views, workflow
@@ -15,6 +15,7 @@ from servicedesk.domain.people import User
 from servicedesk.domain.tickets import Status, Ticket
 from servicedesk.domain.times import Instant
 from servicedesk.store import drafts, history, messages, notifications, people, reading, tickets, watchers
+from servicedesk.store import escalation as stored_escalation
 from servicedesk.store.db import Connection
 from servicedesk.web import frame, queue, wording
 from servicedesk.web.api import Call
@@ -25,6 +26,7 @@ MESSAGES: Final = 50
 CAUGHT_UP: Final = 200
 """So many messages come at once when a page catches up."""
 HISTORY: Final = 1000
+STEPS: Final = 100
 CATEGORIES: Final = 100
 
 
@@ -154,6 +156,7 @@ def _ticket(
         "draft_times": {kind: at for kind, (_, at) in kept.items()},
         "files": attached,
         **(_receipt(conn, found, now) if staff else {}),
+        "escalations": _escalations(conn, ticket_id) if staff else [],
     }
 
 
@@ -226,6 +229,20 @@ def _receipt(conn: Connection, found: Ticket, now: Instant) -> Content:
     rest = f"Pauses of {wording.duration(paused)} are left out" if paused else "No pauses so far"
     explained = f"{receipt['policy']}, {found.priority} priority: {promised}. {rest}."
     return {"sla_receipt": receipt, "sla_explained": explained}
+
+
+def _escalations(conn: Connection, ticket_id: int) -> list[dict[str, Any]]:
+    """Return the tiers that fired for the ticket, the latest first, each with why and what it did."""
+    steps = stored_escalation.steps(conn, ticket_id, limit=STEPS)
+    shown = [
+        msgspec.to_builtins(body)
+        | {
+            "why": wording.tier_cause(step.cause, step.record.tier, step.record.place),
+            "did": wording.tier_does(step.record.done, step.record.tier.tag),
+        }
+        for step, body in zip(steps, tiers.shown(conn, steps), strict=True)
+    ]
+    return shown[::-1]
 
 
 def _part(call: Call) -> str:

@@ -11,7 +11,7 @@ from servicedesk.domain import views
 from servicedesk.domain.errors import NotFound
 from servicedesk.domain.people import STAFF, SUPERVISORS, Preset, Role
 from servicedesk.domain.times import iso
-from servicedesk.store import people, policies, sessions
+from servicedesk.store import escalation, people, policies, sessions
 from servicedesk.store.db import Connection
 from servicedesk.web import frame
 from servicedesk.web import setup as first_run
@@ -82,6 +82,7 @@ async def show_people(
             "team_rows": [msgspec.to_builtins(views.team(team)) for team in teams],
             "teams": [(team.id, team.name) for team in teams],
             "team_names": {team.id: team.name for team in teams},
+            "escalations": [(p.id, p.policy.name) for p in escalation.page(conn, limit=frame.PEOPLE_MOST)],
             "policies": [(p.id, p.policy.name) for p in policies.page(conn, limit=frame.PEOPLE_MOST)],
             "staff": [(user.id, user.name) for user in staff],
             "editing": msgspec.to_builtins(views.user(one)) if one else None,

@@ -60,6 +60,7 @@ class Timers:
         self._agenda = Agenda()
         self._asked: set[type] = set(ERRANDS)  # a process that was killed may have left some undone
         self._wake = asyncio.Event()
+        self._turn = asyncio.Lock()
 
     def hear(self, notices: Sequence[object]) -> None:
         """Take in what a commit has made due or asked for."""
@@ -85,6 +86,17 @@ class Timers:
 
     async def fire(self) -> None:
         """Run the errands, then keep all that is due now, in transactions of bounded size."""
+        async with self._turn:
+            await self._fire()
+
+    @contextlib.asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Let nothing happen by itself meanwhile: for whoever writes down what has long been."""
+        async with self._turn:
+            yield
+        self._wake.set()
+
+    async def _fire(self) -> None:
         for _ in range(_ERRANDS_AT_ONCE):
             if self._asked:
                 await self._run(self._asked.pop())

@@ -1,10 +1,11 @@
 """How values read on a page: moments, sizes, statuses, changes."""
 
 from calendar import monthrange
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, tzinfo
 from typing import Any, Final
 
+from servicedesk.domain.escalation import Target, Tier, WhenKind
 from servicedesk.domain.tickets import Priority, Status
 from servicedesk.domain.times import DAY, HOUR, MINUTE, SECOND, Instant, parse
 from servicedesk.domain.workflow import FACES
@@ -27,6 +28,17 @@ _PROMISES: Final = {
     "first_response": "First answer",
     "next_response": "Next answer",
     "resolution": "Resolution",
+}
+_TARGETS: Final = {
+    Target.ASSIGNEE: "the assignee",
+    Target.LEAD: "the team's lead",
+    Target.TEAM: "the team",
+}
+_ACTIONS: Final = {
+    "notify": "notify",
+    "raise_priority": "raise the priority",
+    "reassign": "reassign",
+    "tag": "tag",
 }
 _EXCLUSIONS: Final = {
     "inactive": "deactivated",
@@ -134,6 +146,51 @@ def promise_label(promise: str, cycle: int = 1) -> str:
     """Return what a clock is called; later cycles have their number."""
     label = _PROMISES[promise]
     return label if cycle == 1 else f"{label} {cycle}"
+
+
+def tier_when(tier: Tier) -> str:
+    """Return when a tier falls due."""
+    when = tier.when
+    promise = promise_label(when.clock).lower() if when.clock else ""
+    match when.kind:
+        case WhenKind.SHARE:
+            return f"{when.percent} % of the time until the {promise}"
+        case WhenKind.OFFSET:
+            minutes = when.minutes or 0
+            side = "before" if minutes < 0 else "after"
+            return (
+                f"{_minutes(abs(minutes))} {side} the {promise} is due"
+                if minutes
+                else f"the {promise} is due"
+            )
+        case WhenKind.STATUS:
+            return f"{_minutes(when.minutes or 0)} in {status_label(when.status or Status.NEW)}"
+        case WhenKind.MANUAL:
+            return "somebody escalates"
+
+
+def tier_whom(tier: Tier, names: Mapping[int, str]) -> str:
+    """Return whom a tier is for; ``names`` are of people."""
+    if tier.whom.user_id is not None:
+        return names.get(tier.whom.user_id, "somebody")
+    return _TARGETS[tier.whom.kind]
+
+
+def tier_does(actions: Iterable[str], tag: str | None = None) -> list[str]:
+    """Return what a tier does or did."""
+    return [f"{_ACTIONS[action]} {tag}" if action == "tag" else _ACTIONS[action] for action in actions]
+
+
+def tier_cause(cause: str, tier: Tier, place: int) -> str:
+    """Return why a tier fired."""
+    if cause == "silence":
+        return f"Nobody acknowledged tier {place - 1}"
+    said = tier_when(tier) if cause == "time" else "Somebody escalated"
+    return said[:1].upper() + said[1:]
+
+
+def _minutes(minutes: int) -> str:
+    return duration(minutes * 60) if minutes else "0 min"
 
 
 def exclusion_label(code: str) -> str:

@@ -9,13 +9,15 @@ from servicedesk.demo import filling
 from servicedesk.demo.things import content_of
 from servicedesk.domain.times import DAY
 from servicedesk.web.files import MEDIA
+from servicedesk.web.timers import TIMERS
 from tests.served import Client, Desk
 
 
 async def fill(desk: Desk) -> Client:
     admin = await desk.admin()
     ids = (f"file-{number:020d}" for number in itertools.count())
-    await filling.fill(desk.db, desk.app[MEDIA], password_hash="!", ids=ids, now=desk.clock())
+    async with desk.app[TIMERS].held():
+        await filling.fill(desk.db, desk.app[MEDIA], password_hash="!", ids=ids, now=desk.clock())
     return admin
 
 
@@ -54,6 +56,20 @@ async def test_one_team_promises_its_answers_in_office_hours(desk: Desk) -> None
     assert policy["calendar_id"] == 1
     assert {t["sla"]["policy"] for t in theirs} == {"Office hours"}
     assert {t["sla"]["policy"] for t in others} <= {"Standard"}
+
+
+async def test_late_tickets_have_escalated_in_their_own_time(desk: Desk) -> None:
+    admin = await fill(desk)
+
+    steps = [
+        step
+        for ticket in await admin.all("/api/tickets/")
+        for step in await admin.all(f"/api/tickets/{ticket['id']}/escalations")
+    ]
+
+    assert {step["cause"] for step in steps} == {"time", "silence", "manual"}
+    assert any(step["is_open"] for step in steps)
+    assert all(step["fired_at"] == step["due_at"] for step in steps if step["cause"] == "silence")
 
 
 async def test_an_admin_comes_along_only_where_there_is_none(desk: Desk) -> None:

@@ -1,0 +1,318 @@
+"""The page of escalation policies: their tiers in words, and the form that sets them."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+from aiohttp import web
+from multidict import MultiMapping
+
+from servicedesk.desk import escalation as desk
+from servicedesk.domain.errors import Invalid, Refused
+from servicedesk.domain.escalation import TIERS_MAX, Do, EscalationPolicy, Target, Tier, WhenKind
+from servicedesk.domain.people import SUPERVISORS
+from servicedesk.domain.sla import Promise
+from servicedesk.domain.tickets import UNRESOLVED, Status
+from servicedesk.store import escalation as stored
+from servicedesk.store import people
+from servicedesk.store.db import Connection
+from servicedesk.web import auth, decode, escalation, frame, problems, wording
+from servicedesk.web.api import Call
+from servicedesk.web.frame import Content
+
+HERE: Final = "/settings/escalation"
+MOST: Final = 100
+SPARE: Final = 2
+"""Empty rows of the form for further tiers."""
+_DONE: Final = {
+    "made": "The policy is made.",
+    "saved": "Saved. What falls due next is worked out anew.",
+    "deleted": "Deleted.",
+}
+_KINDS: Final = (
+    ("", "No tier"),
+    ("share", "Share of a clock's time"),
+    ("before", "Before a clock is due"),
+    ("after", "After a clock is due"),
+    ("status", "Time in a status"),
+    ("manual", "When somebody escalates"),
+)
+_ACTIONS: Final = ((Do.NOTIFY, "Notify"), (Do.RAISE_PRIORITY, "Raise priority"), (Do.REASSIGN, "Reassign"))
+_TARGETS: Final = (
+    (Target.ASSIGNEE, "The assignee"),
+    (Target.LEAD, "The team's lead"),
+    (Target.TEAM, "The team"),
+)
+_UNITS: Final = {"d": 1440, "h": 60, "min": 1, "m": 1}
+_PART: Final = re.compile(r"(\d{1,6})\s*(d|h|min|m)\b", re.ASCII)
+_WORDS: Final = {
+    "clock": "Of which clock or status?",
+    "status": "Of which clock or status?",
+    "percent": "How much? Write a share like 75 %, up to 1000 %",
+    "minutes": "How long? Write a time like 30 min or 1 h 30 min, up to a year",
+    "acknowledge_minutes": "Write the time to acknowledge like 15 min, up to a year",
+    "whom": "It has the ticket already: reassign to somebody else",
+    "do": "Choose what to do",
+    "tag": "Which tag? 1 to 64 characters",
+}
+
+Values = Mapping[str, str | list[str]]
+Row = dict[str, str | list[str]]
+
+
+# The page ----------------------------------------------------------------------------------------------------
+
+
+async def page(call: Call) -> web.Response:
+    """Who hears of what is left lying."""
+    return await _show(call, edited=_number(call.request.query.get("edit", "")))
+
+
+async def _show(
+    call: Call,
+    *,
+    edited: int | None = None,
+    values: Values | None = None,
+    rows: Sequence[Row] | None = None,
+    errors: Mapping[str, str] | None = None,
+    refusal: str | None = None,
+    status: int = 200,
+) -> web.Response:
+    """Show the page, with what was typed into the form and what is wrong with it."""
+    may_edit = call.actor.role in SUPERVISORS
+
+    def read(conn: Connection) -> Content:
+        one = stored.get(conn, edited) if edited is not None and may_edit else None
+        found = stored.page(conn, limit=MOST)
+        teams = people.teams(conn, limit=frame.PEOPLE_MOST)
+        named = {t.whom.user_id for p in found for t in p.policy.tiers if t.whom.user_id is not None}
+        names = people.names(conn, named)
+        followed = {p.id: [team.name for team in teams if team.escalation_policy_id == p.id] for p in found}
+        staff = frame.choices(conn, call.actor)["agents"]
+        known = {user_id for user_id, _ in staff}
+        gone = [(user_id, name) for user_id, name in names.items() if user_id not in known]
+        return {
+            "policies": [_drawn(policy, names) | {"teams": followed[policy.id]} for policy in found],
+            "editing": one,
+            "people": [(f"user:{user_id}", name) for user_id, name in [*staff, *gone]],
+            "values": values or _values(one),
+            "rows": _with_spare(list(rows) if rows is not None else _rows(one)),
+        }
+
+    extra: Content = {"may_edit": may_edit, "errors": errors or {}, "refusal": refusal}
+    extra["done"] = _DONE.get(call.request.query.get("done", ""))
+    extra["kinds"] = _KINDS
+    extra["actions"] = [(str(do), label) for do, label in _ACTIONS]
+    extra["targets"] = [(str(target), label) for target, label in _TARGETS]
+    extra["clocks"] = [(f"clock:{promise}", wording.promise_label(promise)) for promise in Promise]
+    extra["waiting_in"] = [(f"status:{s}", wording.status_label(s)) for s in Status if s in UNRESOLVED]
+    return await frame.show(call, "escalation.html", read, extra=extra, status=status)
+
+
+def _drawn(kept: EscalationPolicy, names: Mapping[int, str]) -> Content:
+    """Return a policy as the page draws it: each tier in words."""
+    tiers = [
+        {
+            "when": _begun(wording.tier_when(tier)),
+            "whom": wording.tier_whom(tier, names),
+            "does": _begun(", ".join(wording.tier_does(tier.do, tier.tag))),
+            "within": _time(tier.acknowledge_minutes),
+        }
+        for tier in kept.policy.tiers
+    ]
+    return {"id": kept.id, "name": kept.policy.name, "is_default": kept.policy.is_default, "tiers": tiers}
+
+
+def _begun(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+# The policy as text --------------------------------------------------------------------------------------------
+
+
+def _values(kept: EscalationPolicy | None) -> Content:
+    if kept is None:
+        return {"name": "", "is_default": "", "version": ""}
+    return {
+        "name": kept.policy.name,
+        "is_default": "on" if kept.policy.is_default else "",
+        "version": str(kept.version),
+    }
+
+
+def _rows(kept: EscalationPolicy | None) -> list[Row]:
+    """Return the tiers as the form's fields have them; a new policy starts with a warning and the breach."""
+    if kept is not None:
+        return [_row(tier) for tier in kept.policy.tiers]
+    notify: Row = {"kind": "share", "of": f"clock:{Promise.RESOLUTION}", "do": [str(Do.NOTIFY)]}
+    return [
+        {**notify, "amount": "75 %", "whom": str(Target.ASSIGNEE)},
+        {**notify, "amount": "100 %", "whom": str(Target.LEAD), "within": "30 min"},
+    ]
+
+
+def _row(tier: Tier) -> Row:
+    when, whom = tier.when, tier.whom
+    kind = str(when.kind)
+    if when.kind is WhenKind.OFFSET:
+        kind = "before" if (when.minutes or 0) < 0 else "after"
+    return {
+        "id": str(tier.id),
+        "kind": kind,
+        "amount": f"{when.percent} %" if when.percent else _time(when.minutes),
+        "of": f"clock:{when.clock}" if when.clock else f"status:{when.status}" if when.status else "",
+        "whom": str(whom.kind) if whom.user_id is None else f"user:{whom.user_id}",
+        "do": [str(do) for do in tier.do],
+        "tag": tier.tag or "",
+        "within": _time(tier.acknowledge_minutes),
+    }
+
+
+def _with_spare(rows: list[Row]) -> list[Row]:
+    empty: Row = {"kind": "", "do": [], "whom": str(Target.LEAD)}
+    rows = [*rows, *[empty] * SPARE][: max(TIERS_MAX, len(rows))]
+    return [{**row, "place": str(place)} for place, row in enumerate(rows, 1)]
+
+
+def _time(minutes: int | None) -> str:
+    """Return for example ``1 h 30 min``."""
+    if minutes is None:
+        return ""
+    hours, rest = divmod(abs(minutes), 60)
+    return " ".join(f"{number} {unit}" for number, unit in ((hours, "h"), (rest, "min")) if number) or "0 min"
+
+
+def minutes_of(text: str) -> int | str | None:
+    """Return the minutes that ``1 h 30 min`` is, None for nothing, and what cannot be read as it is."""
+    text = text.strip().lower()
+    if not text:
+        return None
+    if _PART.sub("", text).strip():
+        return text
+    return sum(int(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+
+
+def _typed_rows(fields: MultiMapping[str]) -> list[Row]:
+    """Return the rows as they were sent, in the order of their places; those that are no tier are left out."""
+    numbers = [n for n in range(1, TIERS_MAX + 1) if fields.get(f"kind_{n}")]
+    numbers.sort(key=lambda n: _number(fields.get(f"place_{n}", "")) or n)
+    names = ("id", "kind", "amount", "of", "whom", "tag", "within")
+    return [
+        {name: fields.get(f"{name}_{n}", "") for name in names} | {"do": fields.getall(f"do_{n}", [])}
+        for n in numbers
+    ]
+
+
+def _body(fields: MultiMapping[str], rows: Sequence[Row]) -> Content:
+    """Return what the API's call takes; what cannot be read is left for it to refuse."""
+    return {
+        "name": fields.get("name", ""),
+        "is_default": "is_default" in fields,
+        "tiers": [_tier(row) for row in rows],
+    }
+
+
+def _tier(row: Row) -> Content:
+    kind, amount, of = str(row["kind"]), str(row["amount"]), str(row["of"])
+    when: Content = {"kind": WhenKind.OFFSET if kind in ("before", "after") else kind}
+    if kind == WhenKind.SHARE:
+        share = amount.strip().removesuffix("%").strip()
+        when["percent"] = int(share) if _number(share) is not None else share or None
+    elif kind != WhenKind.MANUAL:
+        minutes = minutes_of(amount)
+        when["minutes"] = -minutes if kind == "before" and isinstance(minutes, int) else minutes
+    what, _, name = of.partition(":")
+    if kind != WhenKind.MANUAL and what == ("status" if kind == WhenKind.STATUS else "clock"):
+        when[what] = name
+    target, _, user_id = str(row["whom"]).partition(":")
+    whom: Content = {"kind": target}
+    if user_id:
+        whom["user_id"] = _number(user_id)
+    do = list(row["do"])
+    tag = str(row["tag"]) if Do.TAG in do else None
+    tier: Content = {"when": when, "whom": whom, "do": do, "tag": tag}
+    tier["acknowledge_minutes"] = minutes_of(str(row["within"]))
+    return tier | ({"id": _number(str(row["id"]))} if row["id"] else {})
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isdecimal() and 0 < len(text) < 16 else None
+
+
+# The forms -----------------------------------------------------------------------------------------------------
+
+
+async def make(call: Call) -> web.StreamResponse:
+    fields = await auth.form_fields(call.request)
+
+    async def act() -> None:
+        await escalation.create(call, _checked(fields))
+
+    return await _done(call, fields, act, "made")
+
+
+async def save(call: Call) -> web.StreamResponse:
+    fields = await auth.form_fields(call.request)
+
+    async def act() -> None:
+        new, version = escalation.policy_of(_checked(fields)), _number(fields.get("version", ""))
+        versions = None if version is None else frozenset({version})
+        await call.write(desk.replace, call.id, new, versions=versions, at=call.now)
+
+    return await _done(call, fields, act, "saved")
+
+
+async def delete(call: Call) -> web.StreamResponse:
+    async def act() -> None:
+        await call.write(desk.delete, call.id)
+
+    return await _done(call, None, act, "deleted")
+
+
+async def _done(
+    call: Call, fields: MultiMapping[str] | None, act: Callable[[], Awaitable[None]], done: str
+) -> web.StreamResponse:
+    """Do it and lead back to the page; a refusal is shown there, beside what was typed."""
+    try:
+        await act()
+    except Refused as refusal:
+        return await _refused(call, fields, refusal)
+    raise web.HTTPSeeOther(f"{HERE}?done={done}")
+
+
+async def _refused(call: Call, fields: MultiMapping[str] | None, refusal: Refused) -> web.Response:
+    edited = call.thing.id if call.thing else None
+    values = None if fields is None else {name: fields[name] for name in fields}
+    if values is not None and edited is not None:
+        # Who has read the refusal and saves again means it.
+        values["version"] = str(call.peek(stored.get, edited).version)
+    errors = _by_field(refusal)
+    return await _show(
+        call,
+        edited=edited,
+        values=values,
+        rows=None if fields is None else _typed_rows(fields),
+        errors=errors,
+        refusal=None if errors else refusal.detail,
+        status=problems.status_of(refusal),
+    )
+
+
+def _checked(fields: MultiMapping[str]) -> escalation.NewEscalationPolicy:
+    raw = msgspec.json.encode(_body(fields, _typed_rows(fields)))
+    return decode.body(raw, escalation.NewEscalationPolicy)
+
+
+def _by_field(refusal: Refused) -> dict[str, str]:
+    """Return what is wrong by the name of the form's field, for a tier by its row."""
+    if not isinstance(refusal, Invalid):
+        return {}
+    said: dict[str, str] = {}
+    for error in refusal.errors:
+        name, *rest = error.pointer.strip("/").split("/")
+        if name == "tiers" and rest:
+            name = f"tier_{int(rest[0]) + 1}"
+        message = _WORDS.get(rest[-1] if rest else "", error.message)
+        said[name] = ". ".join(dict.fromkeys([*filter(None, [said.get(name)]), _begun(message)]))
+    return said
