@@ -12,9 +12,12 @@ from typing import Final
 
 import msgspec
 
+from servicedesk.domain import staffing
+from servicedesk.domain.assignment import Weights
 from servicedesk.domain.calendars import Calendar
 from servicedesk.domain.replays import Replayed, replay
 from servicedesk.domain.sla import Policy
+from servicedesk.domain.staffing import Staffed
 from servicedesk.domain.times import Instant
 from servicedesk.media import errands
 from servicedesk.media.jobs import Failed
@@ -41,12 +44,31 @@ class OtherVerdicts(msgspec.Struct, frozen=True, tag=True):
     replayed: Replayed
 
 
-Question = OtherPromise
-Answer = OtherVerdicts | Failed
+class OtherStaff(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Who would have got the tickets of a period, with other people or other weights."""
+
+    database: str
+    start: Instant
+    end: Instant
+    now: Instant
+    weights: Weights | None
+    max_tickets: dict[int, int]
+    skills: dict[int, tuple[str, ...]]
+    is_available: dict[int, bool]
+
+
+class OtherShares(msgspec.Struct, frozen=True, tag=True):
+    staffed: Staffed
+
+
+Question = OtherPromise | OtherStaff
+Answer = OtherVerdicts | OtherShares | Failed
 
 
 def answer(question: Question) -> Answer:
     with reading(Path(question.database)) as conn:
+        if isinstance(question, OtherStaff):
+            return other_staff(conn, question)
         return other_promise(conn, question)
 
 
@@ -61,6 +83,16 @@ def other_promise(conn: Connection, asked: OtherPromise) -> OtherVerdicts:
     words = any(policy.awaits_next_responses for policy in (asked.policy, *policies.all_of(conn)) if policy)
     lives = replays.lives(conn, asked.start, asked.end, words=words)
     return OtherVerdicts(replay(lives, before, after, asked.now))
+
+
+def other_staff(conn: Connection, asked: OtherStaff) -> OtherShares:
+    works, agents = replays.works(conn, asked.start, asked.end), replays.agents(conn)
+    changes: dict[int, dict[str, object]] = {}
+    for name in ("max_tickets", "skills", "is_available"):
+        for user_id, value in getattr(asked, name).items():
+            changes.setdefault(user_id, {})[name] = value
+    others, end = staffing.other(agents, changes), min(asked.end, asked.now)
+    return OtherShares(staffing.staffed(works, replays.teams(conn), agents, others, asked.weights, end))
 
 
 def _policies(conn: Connection) -> Callable[[int | None], Policy]:

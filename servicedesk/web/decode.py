@@ -86,7 +86,7 @@ class _Field(msgspec.Struct, frozen=True):
     struct: type | None
     is_list: bool
     items: type | None
-    """What a list of structs holds."""
+    """What a list of structs holds, or an object that has structs by name."""
 
 
 @cache
@@ -117,7 +117,7 @@ def _shape(into: Hashable) -> dict[str, _Field]:
 def _items(hint: Any) -> type | None:
     while get_origin(hint) is Annotated:
         hint = get_args(hint)[0]
-    item = get_args(hint)[0] if get_origin(hint) is list else None
+    item = get_args(hint)[-1] if get_origin(hint) in (list, dict) else None
     return item if isinstance(item, type) and issubclass(item, msgspec.Struct) else None
 
 
@@ -199,9 +199,10 @@ def _all_errors(value: Any, into: type, pointer: str) -> Iterator[FieldError]:
 
 
 def _item_errors(value: Any, items: type | None, pointer: str) -> Iterator[FieldError]:
-    if items is not None and isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _all_errors(item, items, f"{pointer}/{index}")
+    if items is None or not isinstance(value, list | dict):
+        return
+    for name, item in value.items() if isinstance(value, dict) else enumerate(value):
+        yield from _all_errors(item, items, f"{pointer}/{_escape(str(name))}")
 
 
 def _conversion_errors(value: Any, into: Any, pointer: str) -> Iterator[FieldError]:

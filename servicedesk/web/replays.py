@@ -1,14 +1,15 @@
 """Questions about what would have been, asked of a process of their own, and their addresses."""
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 from aiohttp import web
+from msgspec import Meta
 
 from servicedesk.desk import policies as desk
 from servicedesk.desk import replays, setup
-from servicedesk.desk.replays import Answer, OtherPromise, OtherVerdicts, Question
+from servicedesk.desk.replays import Answer, OtherPromise, OtherShares, OtherStaff, OtherVerdicts, Question
 from servicedesk.domain.calendars import Calendar, problems
 from servicedesk.domain.errors import (
     BadParameter,
@@ -19,15 +20,18 @@ from servicedesk.domain.errors import (
     invalid,
 )
 from servicedesk.domain.numbers import Day, NumbersQuery, period_of
+from servicedesk.domain.people import Availability
 from servicedesk.domain.replays import Replayed
 from servicedesk.domain.sla import Policy
+from servicedesk.domain.staffing import Staffed
 from servicedesk.media.workers import CannotRender, Workers
 from servicedesk.store import calendars as stored_calendars
 from servicedesk.store import policies as stored_policies
+from servicedesk.store import replays as stored_replays
 from servicedesk.store.db import Connection
-from servicedesk.web import calendars, policies
+from servicedesk.web import calendars, people, policies
 from servicedesk.web.api import Call
-from servicedesk.web.fields import Id
+from servicedesk.web.fields import Id, Words
 from servicedesk.web.keys import SETTINGS
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -91,13 +95,72 @@ async def simulate_promises(call: Call, body: Simulation) -> Replayed:
     return (await ask(call, question, OtherVerdicts)).replayed
 
 
+class OtherAgent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is to be otherwise about somebody."""
+
+    max_tickets: people.Capacity | None = None
+    skills: Words | None = None
+    availability: Availability | None = None
+
+
+class StaffSimulation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Other weights for every team, other people by their ids, or both."""
+
+    from_: str | None = msgspec.field(name="from", default=None)
+    """Dates in the desk's time zone, both included; by default the last 30 days."""
+    to: str | None = None
+    weights: people.SomeWeights | None = None
+    agents: Annotated[dict[str, OtherAgent], Meta(max_length=1000)] = {}
+
+
+async def simulate_staff(call: Call, body: StaffSimulation) -> Staffed:
+    """Give the tickets of a period out again, with other people or weights, and compare.
+
+    Nothing is written. Both sides begin with empty hands, and each ticket keeps its agent as busy as it really did.
+    """
+
+    def asked(conn: Connection) -> tuple[list[Day], dict[int, OtherAgent]]:
+        return _period(conn, body.from_, body.to, call.now), _staff(conn, body.agents)
+
+    days, others = call.peek(asked)
+    question = OtherStaff(
+        database=str(call.app[SETTINGS].database.absolute()),
+        start=days[0].start,
+        end=days[-1].end,
+        now=call.now,
+        weights=None if body.weights is None else msgspec.structs.astuple(body.weights),
+        max_tickets={who: each.max_tickets for who, each in others.items() if each.max_tickets is not None},
+        skills={who: tuple(each.skills) for who, each in others.items() if each.skills is not None},
+        is_available={
+            who: each.availability is Availability.AVAILABLE
+            for who, each in others.items()
+            if each.availability is not None
+        },
+    )
+    return (await ask(call, question, OtherShares)).staffed
+
+
+def _staff(conn: Connection, agents: dict[str, OtherAgent]) -> dict[int, OtherAgent]:
+    known = {str(agent.id): agent.id for agent in stored_replays.agents(conn)}
+    if errors := [
+        FieldError(f"/agents/{name}", "unknown_id", "is nobody of the active staff")
+        for name in agents
+        if name not in known
+    ]:
+        raise Invalid(errors)
+    return {known[name]: other for name, other in agents.items()}
+
+
 def _asked(conn: Connection, body: Simulation, now: int) -> tuple[list[Day], Policy | None, Calendar | None]:
+    return _period(conn, body.from_, body.to, now), _policy(conn, body), _calendar(conn, body, now)
+
+
+def _period(conn: Connection, first: str | None, last: str | None, now: int) -> list[Day]:
     try:
-        days = period_of(NumbersQuery(from_=body.from_, to=body.to), setup.time_zone(conn), now)
+        return period_of(NumbersQuery(from_=first, to=last), setup.time_zone(conn), now)
     except BadParameter as error:
         name = error.extras["parameter"]
         raise invalid(f"/{name}", error.detail.removeprefix(f"{name}: ")) from None
-    return days, _policy(conn, body), _calendar(conn, body, now)
 
 
 def _policy(conn: Connection, body: Simulation) -> Policy | None:

@@ -8,6 +8,7 @@ from servicedesk.domain.notifications import NotificationBody
 from servicedesk.domain.numbers import Numbers, NumbersQuery
 from servicedesk.domain.people import PersonRef
 from servicedesk.domain.replays import Replayed
+from servicedesk.domain.staffing import Staffed
 from servicedesk.domain.views import (
     CalendarBody,
     ChangeBody,
@@ -409,6 +410,14 @@ SLA: Final = (
         on=POLICY,
     ),
     delete("/api/sla/policies/{id}", policies.delete, status=204, who=Verb.EDIT_SLA, on=POLICY),
+    post(
+        "/api/assignment/simulate",
+        replays.simulate_staff,
+        body=replays.StaffSimulation,
+        returns=Staffed,
+        who=Verb.EDIT_TEAMS,
+        refuses=(503,),
+    ),
     post(
         "/api/sla/simulate",
         replays.simulate_promises,

@@ -247,3 +247,55 @@ async def test_what_takes_too_long_is_given_up_and_said_so(
     assert (answer.status, answer.code) == (503, "unavailable")
     monkeypatch.undo()
     assert (await boss.post(SIMULATE, {"policy": FAST})).status == 200
+
+
+# Other people --------------------------------------------------------------------------------------------------
+
+STAFF = "/api/assignment/simulate"
+
+
+async def test_with_more_hands_nobody_would_have_waited(desk: Desk) -> None:
+    admin, mia = await desk.admin(), await desk.agent(name="Mia", max_tickets=1)
+    leo = await desk.agent(name="Leo", availability="away", skills=["vpn"])
+    for number in range(3):
+        await admin.ticket(f"Number {number}")
+        desk.clock.advance(HOUR)
+    await admin.ticket(required_skills=["sap"])
+    written = desk.db.peek(
+        lambda conn: conn.execute("SELECT total_changes(), max(id) FROM events").fetchone()[1]
+    )
+
+    answer = await admin.post(
+        STAFF, {"agents": {str(leo.id): {"availability": "available", "skills": ["SAP"], "max_tickets": 9}}}
+    )
+
+    assert answer.status == 200, answer.body
+    before, after = answer.body["before"], answer.body["after"]
+    assert (answer.body["tickets"], before["assigned"], after["assigned"]) == (4, 1, 4)
+    assert (before["waiting"]["never"], after["waiting"]["tickets"]) == (3, 0)
+    shares = {
+        each["agent"]["name"]: (each["before"]["assigned"], each["after"]["assigned"])
+        for each in answer.body["agents"]
+    }
+    assert shares["Mia"] == (1, 1)
+    assert shares["Leo"] == (0, 3)
+    assert desk.db.peek(lambda conn: conn.execute("SELECT max(id) FROM events").fetchone()[0]) == written
+    assert mia.id
+
+
+async def test_what_cannot_be_asked_about_people_is_named(desk: Desk) -> None:
+    admin, agent, rio = await desk.admin(), await desk.agent(), await desk.customer()
+    none = {"spare_capacity": 0, "idle_time": 0, "skills": 0, "continuity": 0}
+
+    for body, pointers in (
+        ({"agents": {str(rio.id): {}, "x": {}}}, [f"/agents/{rio.id}", "/agents/x"]),
+        ({"agents": {str(agent.id): {"max_tickets": -1}}}, [f"/agents/{agent.id}/max_tickets"]),
+        ({"weights": none}, ["/weights"]),
+        ({"from": "yesterday"}, ["/from"]),
+        ({"from": "2027-01-02", "to": "2027-01-01"}, ["/from"]),
+        ({"people": {}}, ["/people"]),
+    ):
+        answer = await admin.post(STAFF, body)
+        assert (answer.status, answer.pointers) == (422, pointers), answer.body
+    assert (await agent.post(STAFF, {})).status == 403
+    assert (await rio.post(STAFF, {})).status == 403
