@@ -9,13 +9,14 @@ from servicedesk.store.db import Connection, Tx
 LOOKED_AT: Final = 500
 """More tickets than these are not looked through for something unread."""
 
-# A person's own words are read; a ticket that was given to them is unread until they open it once.
+# A person's own words are read; a ticket that was given to them is unread until they open it once, or it is done.
 _UNREAD: Final = """
     (SELECT count(*) FROM messages m
      WHERE m.ticket_id = t.id AND m.id > coalesce(r.message_id, 0)
         AND m.author_id <> :me AND m.is_internal <= :internal)
 """
-_CONCERNS: Final = "(r.message_id IS NOT NULL OR t.assigned_to = :me OR t.requester_id = :me)"
+_GIVEN: Final = "(t.assigned_to = :me AND t.unresolved = 1)"
+_CONCERNS: Final = f"(r.message_id IS NOT NULL OR {_GIVEN} OR t.requester_id = :me)"
 
 
 def last_seen(conn: Connection, user_id: int, ticket_id: int) -> int | None:
@@ -42,7 +43,7 @@ def unread(conn: Connection, user_id: int, ticket_ids: Sequence[int], *, interna
         SELECT t.id FROM json_each(:ids) asked JOIN tickets t ON t.id = asked.value
         LEFT JOIN reading r ON r.user_id = :me AND r.ticket_id = t.id
         WHERE {_CONCERNS}
-            AND ({_UNREAD} > 0 OR (r.message_id IS NULL AND t.assigned_to = :me AND t.unresolved = 1))
+            AND ({_UNREAD} > 0 OR (r.message_id IS NULL AND {_GIVEN}))
         """,
         {"me": user_id, "internal": int(internal), "ids": json.dumps(list(ticket_ids))},
     )
@@ -54,7 +55,7 @@ def count(conn: Connection, user_id: int, *, internal: bool) -> int:
     row = conn.execute(
         f"""
         SELECT coalesce(sum(CASE WHEN n = 0 AND fresh THEN 1 ELSE n END), 0) FROM (
-            SELECT {_UNREAD} AS n, (r.message_id IS NULL AND t.assigned_to = :me) AS fresh
+            SELECT {_UNREAD} AS n, (r.message_id IS NULL AND {_GIVEN}) AS fresh
             FROM (
                 SELECT id FROM (SELECT id FROM tickets WHERE assigned_to = :me AND unresolved = 1
                     ORDER BY updated_at DESC LIMIT {LOOKED_AT})
