@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -83,6 +83,12 @@ def question_of(typed: str) -> Question:
         tuple(part for part in parts if isinstance(part, Term)),
         tuple(part for part in parts if isinstance(part, Narrowing)),
     )
+
+
+def ticket_named(terms: Sequence[Term]) -> int | None:
+    """Return the ticket whose number is all that was typed, in whichever way."""
+    found = _REFERENCE.fullmatch(terms[0].texts[-1]) if len(terms) == 1 else None
+    return int(found[1]) if found else None
 
 
 def terms_of(typed: str) -> tuple[Term, ...]:

@@ -2,13 +2,13 @@
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Final, NamedTuple
 
 import msgspec
 
 from servicedesk.domain.listing import Filter, Place, Sort
-from servicedesk.domain.search import Term
+from servicedesk.domain.search import Term, ticket_named
 from servicedesk.domain.sla import State
 from servicedesk.domain.tickets import UNRESOLVED, Ticket
 from servicedesk.store import naming, search, tickets, walks
@@ -18,6 +18,7 @@ from servicedesk.store.walks import Part, Parts, where
 BLOCK: Final = 200
 """What was found is compared with the other filters so many at a time."""
 
+_ITSELF: Final = 2
 _IN_TITLE: Final = 1
 _ELSEWHERE: Final = 0
 _COUNTED: Final = frozenset({"status", "priority", "team", "assigned_to"})
@@ -71,11 +72,31 @@ def _places(conn: Connection, wanted: Filter, sort: Sort | None, after: Place | 
         return iter(())
     if wanted.terms is None or sort is not None:
         return walks.places(conn, wanted, sort or Sort.LAST_UPDATED, after)
+    itself = _itself(conn, wanted, wanted.terms)
+    if itself is None:
+        return _ranked(conn, wanted, wanted.terms, after)
+    others = _ranked(conn, wanted, wanted.terms, None if after == itself else after)
+    rest = (place for place in others if place.id != itself.id)
+    return chain((itself,), rest) if after is None else rest
+
+
+def _itself(conn: Connection, wanted: Filter, terms: Sequence[Term]) -> Place | None:
+    """Return the place of the ticket whose number was typed, if it meets the other conditions."""
+    named = ticket_named(terms)
+    if named is None:
+        return None
+    others = walks.parts_of(msgspec.structs.replace(wanted, terms=None)).values()
+    sql, values = where([Part("t.id = ?", (named,)), *others])
+    found = conn.execute(f"SELECT 1 FROM {walks.TABLE} WHERE {sql}", values).fetchone()
+    return Place(_ITSELF, named) if found else None
+
+
+def _ranked(conn: Connection, wanted: Filter, terms: Sequence[Term], after: Place | None) -> Iterator[Place]:
     parts = walks.parts_of(wanted)
     few = walks.few(conn, wanted, parts) if len(parts) > 1 else None
     if few is None:
-        return _best_first(conn, wanted, wanted.terms, after)
-    places = _titled_first(conn, wanted.terms, few)
+        return _best_first(conn, wanted, terms, after)
+    places = _titled_first(conn, terms, few)
     return (place for place in places if after is None or place < after)
 
 

@@ -156,3 +156,22 @@ async def test_snippets_show_where_the_words_stand_and_only_what_may_be_read(des
     assert of(await search(ada, "squad", "&snippets=true")) == "squad"
     assert of(await search(rio, "fire", "&snippets=true")) == ""
     assert "snippet" not in (await search(rio, "flames")).body["items"][0]
+
+
+async def test_a_ticket_is_found_first_by_its_number_however_it_is_typed(desk: Desk) -> None:
+    ada, rio = await desk.agent(), await desk.customer()
+    wanted = (await ada.ticket("Printer", tags=["hot"]))["id"]
+    his = (await rio.ticket("Coffee"))["id"]
+    for number in range(4):
+        await ada.ticket(f"See TKT-000001, and {wanted}{number} more of 1 kind")
+
+    for typed in ("1", "#1", "TKT-000001", "tkt-1", "0001", "1 tag:hot"):
+        answer = await ada.get(f"/api/tickets/?q={quote(typed, safe='')}&limit=2&count=true")
+        items = answer.body["items"]
+        assert items[0]["id"] == wanted, typed
+        listed = await ada.all(f"/api/tickets/?q={quote(typed, safe='')}&limit=2")
+        assert len({item["id"] for item in listed}) == len(listed) == answer.body["total"], typed
+    assert await found(ada, "#1 printer") == [wanted]
+    assert await found(ada, "#1 status:closed") == []
+    assert await found(rio, "#1") == []
+    assert await found(rio, f"#{his}") == [his]
