@@ -105,6 +105,7 @@ def _list(conn: Connection, actor: User, wanted: Look, now: Instant, open_id: in
         "suffix": wanted.suffix,
         "open_id": open_id,
         "sorts": queue.SORTS,
+        "table_href": queue.table_href(wanted.query),
     }
     if listed["more"]:
         asked = {"view": view.name, **wanted.filters, "shown": wanted.shown + queue.STEP}

@@ -8,7 +8,7 @@ from multidict import MultiMapping
 
 from servicedesk.domain import views
 from servicedesk.domain.errors import BadParameter
-from servicedesk.domain.listing import TicketQuery, filter_of
+from servicedesk.domain.listing import Format, TicketQuery, filter_of
 from servicedesk.domain.people import User
 from servicedesk.domain.tickets import UNRESOLVED, WORKLOAD, Status, Ticket
 from servicedesk.domain.times import Instant
@@ -158,6 +158,14 @@ class Look(NamedTuple):
         parts = {"view": self.view.name} if self.view.name != "all" else {}
         asked = urlencode(parts | self.filters)
         return f"?{asked}" if asked else ""
+
+
+def table_href(query: TicketQuery) -> str:
+    """Return the address of the same list as a table."""
+    asked = msgspec.to_builtins(msgspec.structs.replace(query, format=Format.CSV))
+    return "/api/tickets/?" + urlencode(
+        {name: ",".join(value) if isinstance(value, list) else value for name, value in asked.items()}
+    )
 
 
 def views_for(actor: User) -> tuple[View, ...]:

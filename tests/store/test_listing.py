@@ -199,6 +199,16 @@ def test_what_is_due_and_what_is_late_is_counted_in_an_index(desk: Tx, state: St
     assert ["COVERING INDEX tickets_by_breach" in plan for _, plan in watched.plans] == [True]
 
 
+def test_what_ended_in_a_period_is_counted_along_two_indexes(desk: Tx) -> None:
+    wanted, watched = some(ended=Span(NOW - 9 * DAY, NOW), sla=(State.MET,)), Watched(desk)
+
+    assert listing.count(watched, wanted) == sum(meets(ticket, wanted) for ticket in everything(desk)) > 0
+    (plan,) = [plan for _, plan in watched.plans]
+    assert "tickets_by_resolved" in plan
+    assert "tickets_dropped" in plan
+    assert "SCAN" not in plan
+
+
 def test_pages_hold_as_many_as_asked_and_the_last_says_that_it_is_the_last(desk: Tx) -> None:
     first = listing.page(desk, EVERYTHING, Sort.ID, None, 399)
     last = listing.page(desk, EVERYTHING, Sort.ID, first.next, 1)

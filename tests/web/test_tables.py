@@ -3,7 +3,9 @@
 import asyncio
 import csv
 import io
+import re
 from collections.abc import Sequence
+from html import unescape
 
 import pytest
 from aiohttp import ClientError
@@ -112,6 +114,19 @@ async def test_numbers_of_many_years_are_one_answer(desk: Desk) -> None:
     assert len(stats["daily"]) > 20_000
     assert sum(day["created"] for day in stats["daily"]) == stats["created"] == 1
     assert [row["value"] for row in rows if row["measure"] == "created"] == ["1"]
+
+
+async def test_the_list_in_the_console_leads_to_the_same_list_as_a_table(desk: Desk) -> None:
+    ada, rio = await desk.agent(), await desk.customer()
+    hot = await ada.ticket("Hot", tags=["a b&c"], assigned_to=ada.id)
+    await ada.ticket("Cold", assigned_to=ada.id)
+    await ada.ticket("Nobody's", tags=["a b&c"], auto_assign=False)
+
+    page = (await ada.get("/?view=mine&tag=a%20b%26c&sort=created_at")).body.decode()
+    (href,) = re.findall(r'href="(/api/tickets/[^"]*)"', page)
+
+    assert [row["reference"] for row in table(await ada.get(unescape(href)))] == [hot["reference"]]
+    assert "/api/tickets/?" not in (await rio.get("/")).body.decode()
 
 
 async def test_the_numbers_as_a_table_are_the_numbers(desk: Desk) -> None:
