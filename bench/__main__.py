@@ -16,10 +16,10 @@ from typing import Final, NamedTuple
 
 from bench import filling, measures, report
 from bench.measures import Measure
-from bench.report import Line, Result, Side
+from bench.report import Line, Once, Result, Side
 from bench.servers import Ground, Server
 
-SIZES: Final = (10_000, 100_000)
+SIZES: Final = (1_000, 10_000, 100_000)
 DOCUMENT: Final = Path(__file__).parent.parent / "docs" / "performance.md"
 
 
@@ -74,15 +74,16 @@ def run(plan: Plan, cache: Path, only: str = "") -> Result:
                 pair.desk.settle()
             idle = [Side(pair.desk.memory, pair.limit.memory) for pair in pairs]
             lines = asyncio.run(_measure(plan, pairs, only))
+            replays = asyncio.run(_replays(pairs, only))
             busy = [Side(pair.desk.memory, pair.limit.memory) for pair in pairs]
-    return Result(tuple(plan.sizes), lines, starts, idle, busy, time.perf_counter() - started)
+    return Result(tuple(plan.sizes), lines, replays, starts, idle, busy, time.perf_counter() - started)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small desks and short rounds")
     parser.add_argument("--write", action="store_true", help="write the table into docs/performance.md")
-    parser.add_argument("--tickets", type=int, nargs=2, metavar="N", help="the sizes of the two desks")
+    parser.add_argument("--tickets", type=int, nargs="+", metavar="N", help="the sizes of the desks")
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds whose median counts")
     parser.add_argument("--only", metavar="WORD", help="measure only what has this in its name")
     parser.add_argument("--cache", type=Path, metavar="FOLDER", help="where filled databases are kept")
@@ -182,6 +183,17 @@ async def _rates(plan: Plan, pairs: Sequence[Pair], measure: Measure) -> Line:
         [Side(*both) for both in zip(medians[:half], medians[half:], strict=True)],
         [Side(*both) for both in zip(used[:half], used[half:], strict=True)],
     )
+
+
+async def _replays(pairs: Sequence[Pair], only: str) -> list[Once]:
+    """Ask what would have been, of ten thousand tickets or of all where there are fewer."""
+    found = []
+    for replay in measures.REPLAYS:
+        if only in replay.name:
+            seconds = [await measures.once(replay, pair.desk.port, pair.count) for pair in pairs]
+            found.append(Once(replay.name, seconds))
+            _say(f"{replay.name}: {', '.join(f'{each:.2f}' for each in seconds)} s")
+    return found
 
 
 async def _fan_out(plan: Plan, pairs: Sequence[Pair]) -> list[Line]:

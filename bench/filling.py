@@ -66,6 +66,10 @@ _TOKENS: Final = re.compile(
 _PIECE_BITS: Final = 20
 
 
+LEAD: Final = "bench-lead"
+"""The token of a supervisor."""
+
+
 def token_of(number: int) -> str:
     """Return the token with which the agent of this number calls."""
     return f"bench-agent-{number:04d}"
@@ -169,12 +173,13 @@ def _company(tx: Tx, at: Instant) -> _Company:
         members = tuple(agent.id for agent in agents[number * each : (number + 1) * each])
         teams.append(people.create_team(tx, NewTeam(name=f"Team {number + 1}", member_ids=members), at=at))
     customers = [_person(tx, Role.CUSTOMER, number, at) for number in range(CUSTOMERS)]
-    for number, agent in enumerate(agents):
+    lead = _person(tx, Role.SUPERVISOR, 0, at)
+    for token, person in [(LEAD, lead), *((token_of(n), agent) for n, agent in enumerate(agents))]:
         sessions.insert(
             tx,
-            hashed=hashlib.sha256(token_of(number).encode()).digest(),
+            hashed=hashlib.sha256(token.encode()).digest(),
             kind=sessions.Kind.TOKEN,
-            user_id=agent.id,
+            user_id=person.id,
             name="bench",
             at=at,
             expires_at=None,

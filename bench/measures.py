@@ -7,10 +7,11 @@ import random
 import statistics
 import time
 from collections.abc import Callable
+from datetime import date
 from typing import Final, NamedTuple
 
 from bench import texts
-from bench.filling import AGENTS, CUSTOMERS, TEAMS, token_of
+from bench.filling import AGENTS, CUSTOMERS, LEAD, TEAMS, token_of
 from bench.http import Connection, Unexpected, rate, request
 from bench.sockets import Crowd, listen
 
@@ -154,6 +155,53 @@ UPLOAD: Final = Measure(
     201,
     2,
 )
+
+
+class Replay(NamedTuple):
+    """A question about a period, answered once by a process of its own."""
+
+    name: str
+    path: str
+    asks: dict[str, object]
+
+
+_WEIGHTS: Final = {"spare_capacity": 60, "idle_time": 20, "skills": 20, "continuity": 0}
+_FEWER: Final = {str(number): {"max_tickets": 12} for number in range(1, AGENTS + 1)}
+_TARGETS: Final = {
+    level: {"first_response_s": 3_600, "next_response_s": 7_200, "resolution_s": 86_400}
+    for level in ("low", "medium", "high", "critical")
+}
+REPLAYS: Final = (
+    Replay(
+        "what if: other weights and capacities over 10,000 tickets",
+        "/api/assignment/simulate",
+        {"weights": _WEIGHTS, "agents": _FEWER},
+    ),
+    Replay(
+        "what if: another policy over 10,000 tickets",
+        "/api/sla/simulate",
+        {"policy": {"name": "Other", "targets": _TARGETS}},
+    ),
+)
+REPLAYED: Final = 10_000
+
+
+async def once(replay: Replay, port: int, count: int) -> float:
+    """Return the seconds until the second answer; the first starts the process."""
+    days = max(1, round(365 * min(1.0, REPLAYED / count)))
+    first = date.fromtimestamp(time.time() - days * 86_400).isoformat()
+    asked = _json("POST", replay.path, {**replay.asks, "from": first}, LEAD)
+    connection = await Connection.open(port)
+    try:
+        for _ in range(2):
+            began = time.perf_counter()
+            answer = await connection.ask(asked)
+            took = time.perf_counter() - began
+            if not answer.startswith(b"HTTP/1.1 200 "):
+                raise Unexpected(answer[:2000].decode(errors="replace"))
+        return took
+    finally:
+        connection.close()
 
 
 async def one_rate(measure: Measure, requests: Requests, port: int, seconds: float) -> float:

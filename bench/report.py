@@ -33,8 +33,8 @@ class Line(NamedTuple):
 
     @property
     def growth(self) -> float:
-        """Return how many times as long it takes with the more tickets."""
-        first, last = self.sides[0].desk, self.sides[-1].desk
+        """Return how many times as long it takes with ten times the tickets: the last step up."""
+        first, last = self.sides[-2].desk, self.sides[-1].desk
         return first / last if self.is_rate else last / first
 
     @property
@@ -42,9 +42,17 @@ class Line(NamedTuple):
         return self.unit == "/s"
 
 
+class Once(NamedTuple):
+    """What is asked once, and how many seconds it takes at each size."""
+
+    name: str
+    seconds: list[float]
+
+
 class Result(NamedTuple):
     sizes: tuple[int, ...]
     lines: list[Line]
+    replays: list[Once]
     starts: list[Side]
     idle: list[Side]
     busy: list[Side]
@@ -53,9 +61,7 @@ class Result(NamedTuple):
 
 def text(result: Result) -> str:
     """Return the tables as they are printed."""
-    return "\n".join(
-        _aligned(rows) for rows in (_head_rows(result), _cpu_rows(result), _process_rows(result))
-    )
+    return "\n".join(_aligned(rows) for rows in _tables(result))
 
 
 def row(line: Line) -> str:
@@ -68,13 +74,24 @@ def document(result: Result, before: str) -> str:
     """Return the page with the tables in their place."""
     head, _, rest = before.partition(BEGIN)
     tail = rest.partition(END)[2]
-    tables = "\n\n".join(
-        _markdown(rows) for rows in (_head_rows(result), _cpu_rows(result), _process_rows(result))
-    )
+    tables = "\n\n".join(_markdown(rows) for rows in _tables(result))
     return f"{head}{BEGIN}\n{_machine(result)}\n\n{tables}\n{END}{tail}"
 
 
 Rows = Sequence[Sequence[str]]
+
+
+def _tables(result: Result) -> Iterator[Rows]:
+    yield _head_rows(result)
+    if result.replays:
+        yield _replay_rows(result)
+    yield _cpu_rows(result)
+    yield _process_rows(result)
+
+
+def _replay_rows(result: Result) -> Rows:
+    rows = [[each.name, *(f"{seconds:.2f}" for seconds in each.seconds)] for each in result.replays]
+    return [["seconds", *(f"{size:,} tickets" for size in result.sizes)], *rows]
 
 
 def _head_rows(result: Result) -> Rows:
