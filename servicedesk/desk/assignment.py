@@ -1,7 +1,10 @@
 """Finding an agent for a ticket: the decision, its record, and the queue of those that wait."""
 
-from collections.abc import Collection
+import heapq
+from collections.abc import Collection, Iterator
 from typing import Final
+
+from msgspec.structs import replace
 
 from servicedesk.desk import changes, notifications
 from servicedesk.domain import agenda, assignment, views, workflow
@@ -11,8 +14,8 @@ from servicedesk.domain.calendars import Calendar
 from servicedesk.domain.errors import FieldError, Invalid
 from servicedesk.domain.events import Action, DrainAgain, Due
 from servicedesk.domain.notifications import Kind
-from servicedesk.domain.people import Preset, User, fold
-from servicedesk.domain.tickets import FromTo, Ticket
+from servicedesk.domain.people import Preset, User
+from servicedesk.domain.tickets import WORKLOAD, FromTo, Ticket
 from servicedesk.domain.times import Instant
 from servicedesk.domain.views import DecisionBody
 from servicedesk.store import exclusions, history, meta, people, returns, tickets
@@ -20,8 +23,6 @@ from servicedesk.store.db import Connection, Tx
 
 AT_ONCE: Final = 50
 """Waiting tickets that one transaction gives out."""
-LOOKED_AT: Final = 500
-"""Waiting tickets that one transaction looks at."""
 _SHIFTS_SEEN: Final = "shifts_seen"
 _ANY_WAY: Final = people.Way(Preset.BALANCED, None, None)
 """How tickets without a team find their agent."""
@@ -34,12 +35,16 @@ def choose(
     requester_id: int,
     skills: tuple[str, ...],
     excluded: frozenset[int] = frozenset(),
+    held_by: int | None = None,
     at: Instant,
 ) -> Decision:
-    """Decide who should have a ticket like this now."""
+    """Decide who should have a ticket like this now. It does not count against whoever holds it already."""
     way = people.way(conn, team_id) if team_id else _ANY_WAY
     wanted = Wanted(skills=frozenset(skills), preset=way.preset, weights=way.weights, excluded=excluded)
-    return assignment.decide(people.candidates(conn, team_id, requester_id, at), wanted, at)
+    asked = people.candidates(conn, team_id, requester_id, at)
+    if held_by is not None:
+        asked = [replace(each, load=each.load - 1) if each.id == held_by else each for each in asked]
+    return assignment.decide(asked, wanted, at)
 
 
 def choose_for(
@@ -52,6 +57,7 @@ def choose_for(
         requester_id=ticket.requester.id,
         skills=ticket.required_skills,
         excluded=excluded | {each.user.id for each in exclusions.of_ticket(conn, ticket.id)},
+        held_by=ticket.assignee_id if ticket.status in WORKLOAD else None,
         at=at,
     )
 
@@ -92,30 +98,54 @@ def decisions(conn: Connection, ticket_id: int, *, after: int, limit: int) -> li
 def drain(tx: Tx, at: Instant) -> int:
     """Give waiting tickets to whoever has become free: the most urgent first, of those the oldest.
 
-    What waits for long overtakes what is more urgent but younger.
+    What waits for long overtakes what is more urgent but younger. Each kind of ticket has a line of its own, which
+    is left when nobody can take its first: so a line without end costs the others nothing.
 
     Returns how many found an agent. When more may, the rest is asked for again after the commit.
     """
-    hopeless: set[object] = set()
+    lines = [_Line(kind, tickets.waiting(tx, kind)) for kind in tickets.kinds_waiting(tx)]
+    heads = [(first, n) for n, line in enumerate(lines) if (first := next(line.tickets, None))]
+    heapq.heapify(heads)
     given = 0
-    for ticket_id in tickets.waiting(tx, LOOKED_AT):
-        ticket = tickets.get(tx, ticket_id)
-        # Who can take a ticket at all depends on these alone: nobody for one is nobody for its like.
-        kind = (ticket.team_id, frozenset(map(fold, ticket.required_skills)))
-        if kind in hopeless:
-            continue
-        decision = choose_for(tx, ticket, at)
-        if decision.winner is None:
-            if not exclusions.of_ticket(tx, ticket_id):
-                hopeless.add(kind)
-            continue
-        record(tx, ticket_id, decision, "became_free", at)
-        hand_over(tx, ticket, decision.winner, at)
-        given += 1
-        if given == AT_ONCE:
-            tx.after_commit(DrainAgain())
-            break
+    while heads and given < AT_ONCE:
+        (_, ticket_id), n = heads[0]
+        line = lines[n]
+        given += _serve(tx, line, ticket_id, at)
+        following = next(line.tickets, None) if line.free else None
+        if following is None:
+            heapq.heappop(heads)
+        else:
+            heapq.heapreplace(heads, (following, n))
+    if heads:
+        tx.after_commit(DrainAgain())
     return given
+
+
+class _Line:
+    """Tickets that the same people can take, in their turns."""
+
+    __slots__ = ("free", "kind", "tickets")
+
+    def __init__(self, kind: str, tickets: Iterator[tuple[int, int]]) -> None:
+        self.kind = kind
+        self.tickets = tickets
+        self.free: set[int] | None = None
+        """Who could take one of them when it was last asked; since then they can only have become fewer."""
+
+
+def _serve(tx: Tx, line: _Line, ticket_id: int, at: Instant) -> bool:
+    """Give the ticket to somebody if anybody can take it."""
+    barred = {each.user.id for each in exclusions.of_ticket(tx, ticket_id)}
+    if line.free is not None and line.free <= barred:
+        return False
+    ticket = tickets.get(tx, ticket_id)
+    decision = choose_for(tx, ticket, at)
+    line.free = assignment.free(decision)
+    if decision.winner is None:
+        return False
+    record(tx, ticket_id, decision, "became_free", at)
+    hand_over(tx, ticket, decision.winner, at)
+    return True
 
 
 def hand_over(

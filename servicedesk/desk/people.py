@@ -13,7 +13,7 @@ from servicedesk.domain.events import PersonChanged
 from servicedesk.domain.people import SUPERVISORS, Availability, Preset, Role, Team, User
 from servicedesk.domain.tickets import distinct
 from servicedesk.domain.times import Instant
-from servicedesk.store import calendars, notifications, people, policies
+from servicedesk.store import calendars, notifications, people, policies, returns
 from servicedesk.store.db import Tx
 
 OWN: Final = frozenset({"name", "availability"})
@@ -158,6 +158,8 @@ def edit_team(tx: Tx, team_id: int, change: TeamEdit, *, at: Instant) -> Team:
         clocks.rewind_teams(tx, [team_id])
     if after.escalation_policy_id != before.escalation_policy_id:
         escalation.replan_all(tx)
+    if after.return_after_minutes is None and before.return_after_minutes is not None:
+        returns.drop_team(tx, team_id)
     if change.member_ids is not UNSET:
         _set_members(tx, before, change.member_ids)
     assignment.drain(tx, at)

@@ -179,14 +179,21 @@ def kept(decision: Decision, owner: Candidate, at: Instant) -> Decision:
         return decision
     if any(judged.id == owner.id for judged in decision.judged):
         return msgspec.structs.replace(decision, winner=owner.id)
-    weights = WEIGHTS[decision.policy]
+    weights = _weights(decision)
     judged = Judged(owner.id, owner.name, (), weights, _values(owner, 0, 0, at))
     return Decision(decision.policy, owner.id, (judged, *decision.judged))
 
 
+def free(decision: Decision) -> set[int]:
+    """Return who could take a ticket of this kind, those left out included; where people choose, nobody by itself."""
+    if decision.policy is Preset.MANUAL:
+        return set()
+    return {judged.id for judged in decision.judged if {Exclusion.EXCLUDED}.issuperset(judged.excluded_by)}
+
+
 def pack(decision: Decision) -> str:
     """Return the decision in few words: values and weights as decided, names left to the list of people."""
-    weights = decision.judged[0].weights if decision.judged else WEIGHTS[decision.policy]
+    weights = _weights(decision)
     eligible = [(j.id, *j.values) for j in decision.judged if j.eligible]
     excluded = [(j.id, _mask(j.excluded_by)) for j in decision.judged if not j.eligible]
     return _encoder.encode((decision.policy, decision.winner, weights, eligible, excluded)).decode()
@@ -245,6 +252,10 @@ def _points(value: int, weight: int) -> int:
 
 def _score(values: tuple[int, ...], weights: Weights) -> int:
     return sum([_points(value, weight) for value, weight in zip(values, weights, strict=False)])
+
+
+def _weights(decision: Decision) -> Weights:
+    return decision.judged[0].weights if decision.judged else WEIGHTS[decision.policy]
 
 
 def _name(who: int, names: Mapping[int, str]) -> str:

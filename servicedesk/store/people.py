@@ -1,7 +1,7 @@
 """People and teams as rows."""
 
-from collections.abc import Collection, Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -364,16 +364,17 @@ def candidates(conn: Connection, team_id: int | None, requester_id: int, at: Ins
             " WHERE m.team_id = ? AND u.role <> 'customer' AND u.is_active = 1",
             (team_id,),
         )
-    return [_candidate(conn, row, familiar, at) for row in rows.fetchall()]
+    is_open = _open_calendars(conn, at)
+    return [_candidate(row, familiar, is_open) for row in rows.fetchall()]
 
 
 def candidate(conn: Connection, user_id: int, requester_id: int, at: Instant) -> Candidate:
     """Return somebody as a candidate, whether or not they would be among those who are asked."""
     row = conn.execute(f"SELECT {_CANDIDATE} FROM users u WHERE u.id = ?", (user_id,)).fetchone()
-    return _candidate(conn, row, _familiarity(conn, requester_id), at)
+    return _candidate(row, _familiarity(conn, requester_id), _open_calendars(conn, at))
 
 
-def _candidate(conn: Connection, row: Any, familiar: Mapping[int, float], at: Instant) -> Candidate:
+def _candidate(row: Any, familiar: Mapping[int, float], is_open: Callable[[int], bool]) -> Candidate:
     user_id, name, is_active, availability, skills, load, most, last, calendar_id = row
     return Candidate(
         id=user_id,
@@ -381,12 +382,20 @@ def _candidate(conn: Connection, row: Any, familiar: Mapping[int, float], at: In
         is_active=bool(is_active),
         availability=_AVAILABILITY[availability],
         skills=_skill_set(skills),
-        in_hours=calendar_id is None or calendars.get(conn, calendar_id).calendar.is_open(at),
+        in_hours=calendar_id is None or is_open(calendar_id),
         load=load,
         max_tickets=most,
         last_assigned_at=last,
         familiarity=familiar.get(user_id, 0.0),
     )
+
+
+def _open_calendars(conn: Connection, at: Instant) -> Callable[[int], bool]:
+    @cache
+    def is_open(calendar_id: int) -> bool:
+        return calendars.get(conn, calendar_id).calendar.is_open(at)
+
+    return is_open
 
 
 def hours_in_use(conn: Connection) -> list[Calendar]:

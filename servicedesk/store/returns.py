@@ -25,3 +25,12 @@ def put(tx: Tx, ticket_id: int, due_at: Instant) -> None:
 
 def drop(tx: Tx, ticket_id: int) -> None:
     tx.execute("DELETE FROM ticket_returns WHERE ticket_id = ?", (ticket_id,))
+
+
+def drop_team(tx: Tx, team_id: int) -> None:
+    """Stop the timers of a team's tickets: one look at each that runs."""
+    tx.execute(
+        "DELETE FROM ticket_returns WHERE ticket_id IN (SELECT r.ticket_id FROM ticket_returns r"
+        " CROSS JOIN tickets t ON t.id = r.ticket_id WHERE t.team_id = ?)",
+        (team_id,),
+    )

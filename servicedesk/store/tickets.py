@@ -2,8 +2,7 @@
 
 import heapq
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -33,6 +32,10 @@ LEFT JOIN users a ON a.id = t.assigned_to
 LEFT JOIN teams g ON g.id = t.team_id
 """
 _ONE: Final = f"{SELECT} FROM tickets t {JOINS} WHERE t.id = ?"
+_KIND: Final = "(ifnull(team_id, 0) || ' ' || required_skills)"
+"""What decides who can take a ticket, as the index of those that wait has it."""
+_AT_ONCE: Final = 20
+"""Waiting tickets of a kind and a priority that are read at a time."""
 _words: Final = msgspec.json.Decoder(tuple[str, ...]).decode
 _json: Final = msgspec.json.Encoder().encode
 
@@ -149,19 +152,42 @@ def categories(conn: Connection, most: int) -> list[str]:
     return [row[0] for row in found]
 
 
-def waiting(conn: Connection, most: int) -> list[int]:
-    """Return the tickets that wait for an agent, in the order in which they get their turn."""
-    found = heapq.merge(*(_waiting_with(conn, priority, most) for priority in Priority))
-    return [ticket_id for _, ticket_id in islice(found, most)]
+def any_waiting(conn: Connection) -> bool:
+    """Return whether a ticket waits for an agent."""
+    return conn.execute(f"SELECT min({_KIND}) FROM tickets WHERE waits = 1").fetchone()[0] is not None
 
 
-def _waiting_with(conn: Connection, priority: Priority, most: int) -> list[tuple[int, int]]:
-    """Return the oldest of one priority, each with its turn."""
+def kinds_waiting(conn: Connection) -> list[str]:
+    """Return the kinds of tickets that wait for an agent: those of a kind are open to the same people.
+
+    One step along the index for each, however many tickets there are.
+    """
     found = conn.execute(
-        "SELECT id, created_at FROM tickets WHERE waits = 1 AND priority_rank = ? ORDER BY id LIMIT ?",
-        (priority.rank, most),
+        f"WITH RECURSIVE step (kind) AS (SELECT min({_KIND}) FROM tickets WHERE waits = 1"
+        f" UNION ALL SELECT (SELECT min({_KIND}) FROM tickets WHERE waits = 1 AND {_KIND} > step.kind)"
+        " FROM step WHERE step.kind IS NOT NULL)"
+        " SELECT kind FROM step WHERE kind IS NOT NULL"
     )
-    return [(turn(priority, created), ticket_id) for ticket_id, created in found.fetchall()]
+    return [row[0] for row in found.fetchall()]
+
+
+def waiting(conn: Connection, kind: str) -> Iterator[tuple[int, int]]:
+    """Yield the turn and the number of each waiting ticket of the kind, the next one first.
+
+    Tickets that find an agent on the way do not disturb it.
+    """
+    return heapq.merge(*(_waiting_with(conn, kind, priority) for priority in Priority))
+
+
+def _waiting_with(conn: Connection, kind: str, priority: Priority) -> Iterator[tuple[int, int]]:
+    last = 0
+    while found := conn.execute(
+        f"SELECT id, created_at FROM tickets WHERE waits = 1 AND {_KIND} = ? AND priority_rank = ? AND id > ?"
+        f" ORDER BY id LIMIT {_AT_ONCE}",
+        (kind, priority.rank, last),
+    ).fetchall():
+        yield from ((turn(priority, created), ticket_id) for ticket_id, created in found)
+        last = found[-1][0]
 
 
 def longest_resolved(conn: Connection, most: int) -> list[tuple[Instant, int]]:

@@ -41,7 +41,7 @@ class Errand:
 
 
 ERRANDS: Final[Mapping[type, Errand]] = {
-    DrainAgain: Errand(lambda conn: bool(tickets.waiting(conn, 1)), assignment.drain),
+    DrainAgain: Errand(tickets.any_waiting, assignment.drain),
     RewindAgain: Errand(policies.has_rewinds, clocks.rewind),
     ReplanAgain: Errand(escalation.wants_replan, tiers.replan),
     SearchBehind: Errand(search.is_behind, lambda tx, at: search.catch_up(tx)),

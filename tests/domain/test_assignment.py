@@ -1,21 +1,26 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from servicedesk.domain.assignment import (
+    AGEING,
     WEIGHTS,
     Candidate,
     Decision,
     Exclusion,
     Wanted,
     decide,
+    kept,
     pack,
     people_of,
+    turn,
     unpack,
 )
 from servicedesk.domain.people import Availability, Preset
+from servicedesk.domain.tickets import Priority
 from servicedesk.domain.times import DAY, HOUR, Instant, parse
 
 NOON: Instant = parse("2026-11-23T12:00:00Z")
@@ -130,22 +135,29 @@ def test_a_clock_that_went_back_gives_no_negative_points() -> None:
     assert points(decide([an_agent(1, last_assigned_at=NOON + HOUR)], Wanted(), NOON), 1)["idle_time"] == 0
 
 
+mostly = st.sampled_from([True, True, True, False])
 agents = st.builds(
     Candidate,
     id=st.integers(1, 60),
     name=st.just("Somebody"),
-    is_active=st.booleans(),
-    availability=st.sampled_from(Availability),
+    is_active=mostly,
+    availability=mostly.map(lambda here: Availability.AVAILABLE if here else Availability.AWAY),
     skills=st.frozensets(st.sampled_from(["VPN", "vpn", "mail", "sap"])),
-    in_team=st.booleans(),
+    in_team=mostly,
+    in_hours=mostly,
     load=st.integers(0, 12),
     max_tickets=st.integers(0, 12),
     last_assigned_at=st.none() | st.integers(NOON - 2 * DAY, NOON),
     familiarity=st.floats(0, 1),
 )
 crowds = st.lists(agents, max_size=50, unique_by=lambda agent: agent.id)
+weights = st.tuples(*[st.integers(0, 100)] * 4).filter(any)
 wishes = st.builds(
-    Wanted, skills=st.frozensets(st.sampled_from(["vpn", "Mail"])), preset=st.sampled_from(Preset)
+    Wanted,
+    skills=st.frozensets(st.sampled_from(["vpn", "Mail"])),
+    preset=st.sampled_from(Preset),
+    weights=st.none() | weights,
+    excluded=st.frozensets(st.integers(1, 60), max_size=5),
 )
 
 
@@ -162,6 +174,88 @@ def test_the_best_of_the_eligible_wins_whatever_the_order_of_asking(
     assert decision.winner == (eligible[0].id if eligible and wanted.preset is not Preset.MANUAL else None)
 
 
+def may_take(agent: Candidate, wanted: Wanted) -> bool:
+    return (
+        agent.is_active
+        and agent.availability is Availability.AVAILABLE
+        and agent.load < agent.max_tickets
+        and {skill.lower() for skill in wanted.skills} <= {skill.lower() for skill in agent.skills}
+        and agent.in_team
+        and agent.in_hours
+        and agent.id not in wanted.excluded
+    )
+
+
+@given(crowds, wishes)
+def test_whoever_may_take_it_is_judged_and_nobody_else(crowd: list[Candidate], wanted: Wanted) -> None:
+    decision = decide(crowd, wanted, NOON)
+
+    able = {agent.id for agent in crowd if may_take(agent, wanted)}
+    assert {judged.id for judged in decision.judged if judged.eligible} == able
+    assert decision.winner in able or (
+        decision.winner is None and (not able or wanted.preset is Preset.MANUAL)
+    )
+
+
+@given(crowds, agents, wishes)
+def test_somebody_who_cannot_take_it_changes_nothing_for_the_others(
+    crowd: list[Candidate], other: Candidate, wanted: Wanted
+) -> None:
+    crowd = [agent for agent in crowd if agent.id != other.id]
+    assume(not may_take(other, wanted))
+
+    with_them, without = decide([*crowd, other], wanted, NOON), decide(crowd, wanted, NOON)
+
+    assert with_them.winner == without.winner
+    assert [j for j in with_them.judged if j.id != other.id] == list(without.judged)
+
+
+@given(crowds, wishes, st.data())
+def test_more_room_or_a_longer_rest_never_costs_points_or_the_ticket(
+    crowd: list[Candidate], wanted: Wanted, data: st.DataObject
+) -> None:
+    before = decide(crowd, wanted, NOON)
+    assume(before.winner is not None)
+    best = next(agent for agent in crowd if agent.id == before.winner)
+    last = best.last_assigned_at
+    better = replace(
+        best,
+        max_tickets=best.max_tickets + data.draw(st.integers(0, 5), "more places"),
+        load=data.draw(st.integers(0, best.load), "load"),
+        last_assigned_at=None if last is None else last - data.draw(st.integers(0, DAY), "earlier"),
+    )
+
+    after = decide([better if agent is best else agent for agent in crowd], wanted, NOON)
+
+    assert after.winner == best.id
+    assert after.judged[0].score >= before.judged[0].score
+
+
+@given(crowds, wishes, agents)
+def test_who_had_it_before_gets_it_back_if_they_can_take_it(
+    crowd: list[Candidate], wanted: Wanted, owner: Candidate
+) -> None:
+    crowd = [agent for agent in crowd if agent.id != owner.id]
+    crowd += [owner] if owner.id % 2 else []
+    decision = decide(crowd, wanted, NOON)
+
+    again = kept(decision, owner, NOON)
+
+    able = may_take(owner, Wanted())
+    assert again.winner == (owner.id if able else decision.winner)
+    assert [j for j in again.judged if j.id != owner.id] == [j for j in decision.judged if j.id != owner.id]
+    assert unpack(pack(again), {c.id: c.name for c in [*crowd, owner]}) == again
+
+
+@given(st.sampled_from(Priority), st.integers(0, 9 * DAY), st.sampled_from(Priority), st.integers(0, 9 * DAY))
+def test_a_day_of_waiting_counts_as_one_step_of_priority(
+    one: Priority, since: Instant, other: Priority, later: Instant
+) -> None:
+    steps = other.rank - one.rank
+
+    assert (turn(one, since) < turn(other, later)) == (since + steps * AGEING < later)
+
+
 @given(crowds, wishes)
 def test_the_score_is_the_sum_of_the_points_to_the_hundredth(crowd: list[Candidate], wanted: Wanted) -> None:
     for judged in decide(crowd, wanted, NOON).judged:
@@ -169,7 +263,7 @@ def test_the_score_is_the_sum_of_the_points_to_the_hundredth(crowd: list[Candida
         assert all(0 <= factor.value <= 1 for factor in judged.factors)
         assert all(abs(f.points - f.value * f.weight) <= 0.005001 for f in judged.factors)
         assert [f.weight for f in judged.factors] == [
-            w for w in WEIGHTS[wanted.preset] if w and judged.eligible
+            w for w in wanted.weights or WEIGHTS[wanted.preset] if w and judged.eligible
         ]
 
 

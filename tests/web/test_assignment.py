@@ -307,6 +307,20 @@ async def test_what_is_in_progress_changes_hands_only_if_somebody_else_is_free(d
     assert (await decisions(lead, ticket))[-1]["winner"] is None
 
 
+async def test_a_team_that_wants_it_no_longer_takes_nothing_back(desk: Desk) -> None:
+    lead, mia, _, team = await returning(desk)
+    ticket = (await lead.ticket(team_id=team))["id"]
+    others = await desk.team("Telephony", mia)
+    await lead.patch(f"/api/teams/{others}", {"return_after_minutes": 30})
+    theirs = (await lead.ticket(team_id=others))["id"]
+
+    await lead.patch(f"/api/teams/{team}", {"return_after_minutes": None})
+    desk.clock.advance(30 * MINUTE)
+    await timers.fire(desk.app)
+
+    assert [await agent_of(lead, each) for each in (ticket, theirs)] == [mia.id, None]
+
+
 # The way back ----------------------------------------------------------------------------------------------
 
 
@@ -354,22 +368,67 @@ async def test_somebody_who_is_no_candidate_keeps_what_was_theirs(desk: Desk) ->
     assert agent["id"] == admin.id
 
 
+async def test_a_decision_for_somebody_who_is_no_candidate_keeps_the_teams_weights(desk: Desk) -> None:
+    admin, agent = await desk.admin(), await desk.agent()
+    team = await desk.team("Network", agent)
+    weights = {"spare_capacity": 0, "idle_time": 0, "skills": 0, "continuity": 70}
+    await admin.patch(f"/api/teams/{team}", {"weights": weights})
+    ticket = (await admin.ticket(team_id=team, assigned_to=admin.id))["id"]
+    await admin.put(f"/api/tickets/{ticket}/status", {"status": "resolved"})
+
+    await admin.put(f"/api/tickets/{ticket}/status", {"status": "open", "comment": "It is back."})
+
+    (decision,) = await decisions(admin, ticket)
+    assert [c["agent"]["id"] for c in decision["candidates"]] == [admin.id, agent.id]
+    assert [[f["weight"] for f in c["factors"]] for c in decision["candidates"]] == [[70], [70]]
+
+
 # Everybody at once -----------------------------------------------------------------------------------------
 
 
-async def test_fifty_creates_and_fifty_claims_at_once_respect_every_limit(desk: Desk) -> None:
+@pytest.mark.parametrize("places", [7, 11, 20])
+async def test_fifty_creates_and_fifty_claims_at_once_respect_every_limit(desk: Desk, places: int) -> None:
     admin = await desk.admin()
-    agents = [await desk.agent(max_tickets=7) for _ in range(5)]
-    ready = [(await admin.ticket(f"Ready {n}", auto_assign=False))["id"] for n in range(25)]
+    agents = [await desk.agent(max_tickets=places) for _ in range(5)]
+    ready = [(await admin.ticket(f"Ready {n}", auto_assign=False))["id"] for n in range(50)]
 
-    creates = [admin.post("/api/tickets/", {"title": f"New {n}"}) for n in range(50)]
-    claims = [admin.put(f"/api/tickets/{ticket}/assign", {"auto": True}) for ticket in ready * 2]
-    answers = await asyncio.gather(*creates, *claims)
+    answers = await asyncio.gather(
+        *(
+            call
+            for n, ticket in enumerate(ready)
+            for call in (
+                admin.post("/api/tickets/", {"title": f"New {n}"}),
+                admin.put(f"/api/tickets/{ticket}/assign", {"auto": True}),
+            )
+        )
+    )
 
     assert {answer.status for answer in answers} == {200, 201}
     tickets = await admin.all("/api/tickets/?limit=100")
     loads = [sum(t["assigned_to"] == {"id": a.id, "name": a.user.name} for t in tickets) for a in agents]
-    assert loads == [7] * 5
+    assert sum(loads) == min(100, places * 5)
+    assert max(loads) <= places
     for ticket in tickets:
         history = await admin.all(f"/api/tickets/{ticket['id']}/history")
-        assert sum("assigned_to" in change["changes"] for change in history) <= 1
+        given = [each["changes"]["assigned_to"] for each in history if "assigned_to" in each["changes"]]
+        assert [each["from"] for each in given] == [None] * (ticket["assigned_to"] is not None)
+
+
+async def test_of_fifty_claims_of_what_somebody_has_seen_one_succeeds(desk: Desk) -> None:
+    admin = await desk.admin()
+    agents = [await desk.agent() for _ in range(10)]
+    ticket = await admin.ticket(auto_assign=False)
+    path = f"/api/tickets/{ticket['id']}"
+
+    answers = await asyncio.gather(
+        *(
+            agent.put(f"{path}/assign", {"assigned_to": agent.id}, headers={"If-Match": '"v1"'})
+            for agent in agents * 5
+        )
+    )
+
+    won = [answer for answer in answers if answer.status == 200]
+    assert len(won) == 1
+    assert {answer.code for answer in answers if answer is not won[0]} == {"stale"}
+    history = await admin.all(f"{path}/history")
+    assert sum("assigned_to" in change["changes"] for change in history) == 1
