@@ -1,5 +1,7 @@
 """Several changes of a ticket at once: all of them or none."""
 
+from collections.abc import Callable
+
 import msgspec
 from msgspec import UNSET, UnsetType
 
@@ -21,28 +23,39 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     assigned_to: int | UnsetType | None = UNSET
     title: str | UnsetType = UNSET
     tags: tuple[str, ...] | UnsetType = UNSET
+    team_id: int | UnsetType | None = UNSET
+    add_tags: tuple[str, ...] = ()
+    remove_tags: tuple[str, ...] = ()
     comment: str | None = None
+
+
+Step = Callable[[Tx, int, Wanted, User, Instant, Versions], Ticket | None]
+"""One of the changes; it returns None when it is not wanted."""
 
 
 def update(
     tx: Tx, ticket_id: int, wanted: Wanted, *, by: User, at: Instant, versions: Versions = None
 ) -> Ticket:
-    """Make the changes, each as if it were asked for alone, and each told for itself.
-
-    Who gets a ticket comes before its move, since a move may need an agent; that nobody has it comes after,
-    since work in progress must have stopped.
-    """
+    """Make the changes, each as if it were asked for alone, and each told for itself."""
     ticket = stored.get(tx, ticket_id)
     for verb in _verbs(wanted):
         require(by, verb, ticket)
-    steps = [_assign, _prioritise, _edit, _move]
-    if wanted.assigned_to is None:
-        steps = [_prioritise, _edit, _move, _assign]
-    for step in steps:
+    for step in steps(wanted):
         done = step(tx, ticket_id, wanted, by, at, versions)
         if done is not None:
             ticket, versions = done, None
     return ticket
+
+
+def steps(wanted: Wanted) -> list[Step]:
+    """Return the changes in their order.
+
+    Who gets a ticket comes before its move, since a move may need an agent; that nobody has it comes after,
+    since work in progress must have stopped.
+    """
+    if wanted.assigned_to is None:
+        return [_edit, _retag, _prioritise, _move, _assign]
+    return [_edit, _retag, _assign, _prioritise, _move]
 
 
 def _verbs(wanted: Wanted) -> list[Verb]:
@@ -51,6 +64,8 @@ def _verbs(wanted: Wanted) -> list[Verb]:
         (Verb.PRIORITISE, wanted.priority),
         (Verb.EDIT_TICKET, wanted.title),
         (Verb.EDIT_TICKET, wanted.tags),
+        (Verb.EDIT_TICKET, wanted.team_id),
+        (Verb.EDIT_TICKET, wanted.add_tags or wanted.remove_tags or UNSET),
         (Verb.MOVE, wanted.status),
     ]
     return [Verb.SEE, *(verb for verb, value in values if value is not UNSET)]
@@ -75,10 +90,19 @@ def _prioritise(
 
 
 def _edit(tx: Tx, ticket_id: int, wanted: Wanted, by: User, at: Instant, versions: Versions) -> Ticket | None:
-    if wanted.title is UNSET and wanted.tags is UNSET:
+    edit = Edit(title=wanted.title, tags=wanted.tags, team_id=wanted.team_id)
+    if edit == Edit():
         return None
-    edit = Edit(title=wanted.title, tags=wanted.tags)
     return tickets.edit(tx, ticket_id, edit, by=by, at=at, versions=versions)
+
+
+def _retag(
+    tx: Tx, ticket_id: int, wanted: Wanted, by: User, at: Instant, versions: Versions
+) -> Ticket | None:
+    if not (wanted.add_tags or wanted.remove_tags):
+        return None
+    add, remove = wanted.add_tags, wanted.remove_tags
+    return tickets.retag(tx, ticket_id, add=add, remove=remove, by=by, at=at, versions=versions)
 
 
 def _move(tx: Tx, ticket_id: int, wanted: Wanted, by: User, at: Instant, versions: Versions) -> Ticket | None:

@@ -8,7 +8,9 @@ import msgspec
 from servicedesk.domain.calendars import StoredCalendar
 from servicedesk.domain.errors import Forbidden, NotFound
 from servicedesk.domain.escalation import EscalationPolicy
+from servicedesk.domain.macros import Macro
 from servicedesk.domain.people import ADMINS, EVERYBODY, STAFF, SUPERVISORS, Role, Team, User
+from servicedesk.domain.saved_views import SavedView
 from servicedesk.domain.sla import StoredPolicy
 from servicedesk.domain.tickets import Message, Ticket
 
@@ -42,6 +44,10 @@ class Verb(StrEnum):
     EDIT_SLA = "edit_sla"
     SEE_ESCALATION = "see_escalation"
     EDIT_ESCALATION = "edit_escalation"
+    USE_MACROS = "use_macros"
+    EDIT_MACROS = "edit_macros"
+    SEE_VIEWS = "see_views"
+    EDIT_VIEWS = "edit_views"
     SEE_METRICS = "see_metrics"
     ADMINISTER = "administer"
 
@@ -74,6 +80,10 @@ ROLES: Final[dict[Verb, frozenset[Role]]] = {
     Verb.EDIT_SLA: SUPERVISORS,
     Verb.SEE_ESCALATION: STAFF,
     Verb.EDIT_ESCALATION: SUPERVISORS,
+    Verb.USE_MACROS: STAFF,
+    Verb.EDIT_MACROS: STAFF,
+    Verb.SEE_VIEWS: STAFF,
+    Verb.EDIT_VIEWS: STAFF,
     Verb.SEE_METRICS: ADMINS,
     Verb.ADMINISTER: ADMINS,
 }
@@ -115,6 +125,8 @@ def _sees(actor: User, thing: object) -> bool:
             return actor.is_staff or thing.id == actor.id
         case Team() | StoredCalendar() | StoredPolicy() | EscalationPolicy():
             return actor.is_staff
+        case Macro() | SavedView():
+            return actor.is_staff and (thing.is_shared or thing.owner_id == actor.id)
     raise TypeError(f"access knows no {type(thing).__name__}")
 
 
@@ -131,4 +143,6 @@ def _owns_enough(actor: User, verb: Verb, thing: object) -> bool:
         return thing.owner_id == actor.id or actor.role in SUPERVISORS
     if verb is Verb.EDIT_PERSON and isinstance(thing, User):
         return thing.id == actor.id or actor.role in SUPERVISORS
+    if verb in (Verb.EDIT_MACROS, Verb.EDIT_VIEWS) and isinstance(thing, Macro | SavedView):
+        return not thing.is_shared or actor.role in SUPERVISORS
     return True

@@ -240,6 +240,16 @@ class AlreadySetUp(Conflict):
     title = "Already set up"
 
 
+class TooMany(Conflict):
+    """There is no place for one more of them."""
+
+    code = "too_many"
+    title = "Too many"
+
+    def __init__(self, what: str, most: int) -> None:
+        super().__init__(f"There are {most} {what} already; delete one first.")
+
+
 class InUse(Conflict):
     """Something leans on it, so it cannot go."""
 

@@ -10,7 +10,9 @@ from servicedesk.domain import sla
 from servicedesk.domain.assignment import Barred, Decision, Exclusion, Factor
 from servicedesk.domain.calendars import Hours, StoredCalendar, time_text
 from servicedesk.domain.escalation import EscalationPolicy, Step, Tier, When, Whom
+from servicedesk.domain.macros import Actions, Macro
 from servicedesk.domain.people import Author, PersonRef, Requester, Role, Team, TeamRef, User
+from servicedesk.domain.saved_views import SavedView
 from servicedesk.domain.sla import Clock, Clocks, Kind, Policy, Promise, StoredPolicy
 from servicedesk.domain.snippets import Snippet
 from servicedesk.domain.tickets import Change, FromTo, Message, Priority, Status, Ticket
@@ -321,6 +323,48 @@ class EscalationStepEvent(msgspec.Struct, frozen=True):
     step: EscalationStepBody
 
 
+class MacroBody(msgspec.Struct, frozen=True, kw_only=True):
+    """``body`` is the text with its placeholders, a note if ``is_internal``."""
+
+    id: int
+    name: str
+    body: str
+    is_internal: bool
+    actions: Actions
+    is_shared: bool
+    owner_id: int
+    version: int
+
+
+class RefusalBody(msgspec.Struct, frozen=True):
+    """What the desk would refuse, in the words in which it would."""
+
+    code: str
+    message: str
+
+
+class MacroPreview(msgspec.Struct, frozen=True):
+    """What a macro would say and change. With any of ``refusals`` nothing of it would be done."""
+
+    body: str
+    is_internal: bool
+    changes: dict[str, FromTo]
+    refusals: tuple[RefusalBody, ...]
+
+
+class SavedViewBody(msgspec.Struct, frozen=True, kw_only=True):
+    """``query`` is as in the address of a list; ``count`` is null when counting would take too long."""
+
+    id: int
+    name: str
+    query: str
+    is_shared: bool
+    owner_id: int
+    position: int
+    version: int
+    count: int | None
+
+
 class Counts(msgspec.Struct, frozen=True):
     """What a message or a file changes about its ticket."""
 
@@ -538,6 +582,34 @@ def _tier(tier: Tier) -> TierBody:
         do=tier.do,
         tag=tier.tag,
         acknowledge_minutes=tier.acknowledge_minutes,
+    )
+
+
+def macro(shown: Macro) -> MacroBody:
+    content = shown.content
+    return MacroBody(
+        id=shown.id,
+        name=content.name,
+        body=content.body,
+        is_internal=content.is_internal,
+        actions=content.actions,
+        is_shared=content.is_shared,
+        owner_id=shown.owner_id,
+        version=shown.version,
+    )
+
+
+def saved_view(shown: SavedView, count: int | None) -> SavedViewBody:
+    content = shown.content
+    return SavedViewBody(
+        id=shown.id,
+        name=content.name,
+        query=content.query,
+        is_shared=content.is_shared,
+        owner_id=shown.owner_id,
+        position=content.position,
+        version=shown.version,
+        count=count,
     )
 
 

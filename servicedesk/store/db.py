@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import logging
 import sqlite3
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,6 +33,10 @@ GROUP_MAX: Final = 64
 READERS: Final = 2
 READ_DEADLINE: Final = 5.0
 """Seconds after which a read is given up."""
+_LOOKS: Final = 50_000
+"""Steps of SQLite's machine after which a read looks at the time."""
+_deadline: Final = threading.local()
+"""Until when the read on this thread may go on."""
 GLANCE_STEPS: Final = 100_000
 """Steps of SQLite's machine, two milliseconds or so, that a statement may take on the loop."""
 
@@ -332,8 +337,8 @@ def _settle(future: asyncio.Future[Any], outcome: Any) -> None:
 
 
 def _read(conn: sqlite3.Connection, fn: Callable[[Connection], T]) -> T:
-    until = time.monotonic() + READ_DEADLINE
-    conn.set_progress_handler(lambda: int(time.monotonic() > until), 50_000)
+    _deadline.until = time.monotonic() + READ_DEADLINE
+    _interrupt_after(conn, _deadline.until)
     conn.execute("BEGIN")
     try:
         return fn(conn)
@@ -345,6 +350,24 @@ def _read(conn: sqlite3.Connection, fn: Callable[[Connection], T]) -> T:
         conn.set_progress_handler(None, 0)
         if conn.in_transaction:
             conn.execute("COMMIT")
+
+
+def within(conn: Connection, until: float, fn: Callable[[Connection], T]) -> T | None:
+    """Run a part of a read that may take long, on its thread: None when that moment comes before its end."""
+    assert isinstance(conn, sqlite3.Connection)
+    _interrupt_after(conn, min(until, _deadline.until))
+    try:
+        return fn(conn)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT or time.monotonic() > _deadline.until:
+            raise
+        return None
+    finally:
+        _interrupt_after(conn, _deadline.until)
+
+
+def _interrupt_after(conn: sqlite3.Connection, until: float) -> None:
+    conn.set_progress_handler(lambda: int(time.monotonic() > until), _LOOKS)
 
 
 async def _connect(path: Path, mode: str, opened: list[_Runner]) -> _Runner:

@@ -65,6 +65,12 @@ def answer(call: Call, page: Page[Any]) -> web.Response:
     return response
 
 
+def span(call: Call, paging: Paging) -> tuple[int, int]:
+    """Return behind which number the page begins, and how many rows to fetch: one more tells that more follow."""
+    after = 0 if paging.cursor is None else unsealed(call, paging.cursor, int)
+    return after, paging.limit + 1
+
+
 def numbered(
     call: Call,
     paging: Paging,
@@ -72,8 +78,7 @@ def numbered(
     total: Callable[[], int],
 ) -> web.Response:
     """Answer with a list in the order of numbers; ``fetch(after, limit)`` returns numbered rows."""
-    after = 0 if paging.cursor is None else unsealed(call, paging.cursor, int)
-    rows = fetch(after, paging.limit + 1)
+    rows = fetch(*span(call, paging))
     kept = rows[: paging.limit]
     more = len(rows) > paging.limit
     return answer(

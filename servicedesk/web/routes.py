@@ -17,9 +17,12 @@ from servicedesk.domain.views import (
     EscalationStepBody,
     ExclusionBody,
     FileBody,
+    MacroBody,
+    MacroPreview,
     MessageBody,
     PolicyBody,
     ReceiptBody,
+    SavedViewBody,
     TeamBody,
     TicketBody,
     UserBody,
@@ -29,6 +32,8 @@ from servicedesk.store import escalation as stored_escalation
 from servicedesk.store import people as stored_people
 from servicedesk.store import policies as stored_policies
 from servicedesk.store import tickets as stored
+from servicedesk.store.macros import MACROS as STORED_MACROS
+from servicedesk.store.saved_views import VIEWS as STORED_VIEWS
 from servicedesk.web import (
     assets,
     asyncapi,
@@ -44,6 +49,7 @@ from servicedesk.web import (
     health,
     listing,
     live,
+    macros,
     messages,
     notification_pages,
     notifications,
@@ -56,6 +62,7 @@ from servicedesk.web import (
     policies,
     policy_pages,
     replays,
+    saved_views,
     search_pages,
     sessions,
     tables,
@@ -71,6 +78,8 @@ USER: Final = by_number(stored_people.get)
 ESCALATION_POLICY: Final = by_number(stored_escalation.get)
 CALENDAR: Final = by_number(stored_calendars.get)
 POLICY: Final = by_number(stored_policies.get)
+MACRO: Final = by_number(STORED_MACROS.get)
+VIEW: Final = by_number(STORED_VIEWS.get)
 TEAM: Final = by_number(stored_people.team)
 
 TICKETS: Final = (
@@ -496,6 +505,74 @@ ESCALATION: Final = (
     ),
 )
 
+MACROS: Final = (
+    get("/api/macros/", macros.everything, query=Paging, returns=Page[MacroBody], who=Verb.USE_MACROS),
+    post(
+        "/api/macros/",
+        macros.create,
+        body=macros.NewMacro,
+        returns=MacroBody,
+        status=201,
+        who=Verb.EDIT_MACROS,
+        location="/api/macros/{id}",
+    ),
+    get("/api/macros/{id}", macros.one, returns=MacroBody, who=Verb.USE_MACROS, on=MACRO, etag=True),
+    patch(
+        "/api/macros/{id}",
+        macros.edit,
+        body=macros.MacroPatch,
+        returns=MacroBody,
+        who=Verb.EDIT_MACROS,
+        on=MACRO,
+    ),
+    delete("/api/macros/{id}", macros.delete, status=204, who=Verb.EDIT_MACROS, on=MACRO),
+    post(
+        "/api/macros/{id}/preview",
+        macros.preview,
+        body=macros.Preview,
+        returns=MacroPreview,
+        who=Verb.USE_MACROS,
+        on=MACRO,
+    ),
+    post(
+        "/api/macros/{id}/apply",
+        macros.apply,
+        body=macros.Apply,
+        returns=TicketBody,
+        who=Verb.USE_MACROS,
+        on=MACRO,
+    ),
+)
+
+VIEWS: Final = (
+    get(
+        "/api/views/",
+        saved_views.everything,
+        query=Paging,
+        returns=Page[SavedViewBody],
+        who=Verb.SEE_VIEWS,
+    ),
+    post(
+        "/api/views/",
+        saved_views.create,
+        body=saved_views.NewView,
+        returns=SavedViewBody,
+        status=201,
+        who=Verb.EDIT_VIEWS,
+        location="/api/views/{id}",
+    ),
+    get("/api/views/{id}", saved_views.one, returns=SavedViewBody, who=Verb.SEE_VIEWS, on=VIEW, etag=True),
+    patch(
+        "/api/views/{id}",
+        saved_views.edit,
+        body=saved_views.ViewPatch,
+        returns=SavedViewBody,
+        who=Verb.EDIT_VIEWS,
+        on=VIEW,
+    ),
+    delete("/api/views/{id}", saved_views.delete, status=204, who=Verb.EDIT_VIEWS, on=VIEW),
+)
+
 FILES: Final = (
     post(
         "/api/files/upload",
@@ -634,6 +711,8 @@ ROWS: Final[tuple[Row, ...]] = (
     *MESSAGES,
     *WATCHERS,
     *NOTIFICATIONS,
+    *MACROS,
+    *VIEWS,
     *FILES,
     *SESSIONS,
     *PEOPLE,

@@ -553,6 +553,11 @@ LIKELY: dict[str, list[Any]] = {
     "to": ["2027-01-20", "2026-01-01"],
     "policy": [{"name": "Other", "targets": {"low": {"resolution_s": 60}}}, {}],
     "policy_id": [1, 77],
+    "actions": [{"status": "resolved"}, {"assigned_to": "me", "add_tags": ["a"]}, {"status": "new"}, {}],
+    "query": ["status=new", "", "q=a", "status=gone"],
+    "ticket_id": [1, 2, 77],
+    "is_shared": [True, False],
+    "position": [0, 5, -1],
     "subdivision": [None, "BY", "x"],
     "years": [[2026], [0], []],
 }

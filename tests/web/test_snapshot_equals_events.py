@@ -169,6 +169,7 @@ ACTIONS: dict[str, Act] = {
     "put on hold": lambda s: s.put("status", {"status": "on_hold", "comment": "The fire brigade comes"}),
     "resolve": lambda s: s.put("status", {"status": "resolved"}),
     "close unresolved": lambda s: s.put("status", {"status": "closed", "comment": "A hoax"}),
+    "apply a macro": lambda s: apply_macro(s),
     "prioritise": lambda s: s.put("priority", {"priority": "critical", "reason": "It spreads"}),
     "assign": lambda s: s.put("assign", {"assigned_to": s.ben.id}),
     "unassign": lambda s: s.put("assign", {"assigned_to": None}),
@@ -237,6 +238,13 @@ async def bulk(scene: Scene, **fields: Any) -> None:
 async def stop_watching(scene: Scene) -> None:
     await scene.put("watch", None, by=scene.ben)
     expect(await scene.ben.delete(f"{scene.path}/watch"), 204)
+
+
+async def apply_macro(scene: Scene) -> None:
+    actions = {"status": "pending", "priority": "high", "add_tags": ["asked"], "assigned_to": "me"}
+    macro = {"name": "Ask", "body": "Which one, {{requester.name}}?", "actions": actions}
+    made = expect(await scene.ben.post("/api/macros/", macro), 201)
+    expect(await scene.ben.post(f"/api/macros/{made['id']}/apply", {"ticket_id": scene.ticket_id}), 200)
 
 
 async def attach_to(scene: Scene, *, is_internal: bool) -> None:
