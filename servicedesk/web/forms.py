@@ -9,6 +9,7 @@ from multidict import MultiMapping
 
 from servicedesk.desk import notifications as told
 from servicedesk.desk import people as desk
+from servicedesk.domain.assignment import FactorName
 from servicedesk.domain.errors import Invalid, NotFound, RateLimited, Refused
 from servicedesk.domain.people import Availability
 from servicedesk.domain.tickets import BODY_MAX
@@ -333,6 +334,8 @@ async def edit_person(call: Call) -> web.StreamResponse:
         values["max_tickets"] = int(fields["max_tickets"]) if fields["max_tickets"].isdecimal() else -1
     if "skills" in fields:
         values["skills"] = _words(fields["skills"])
+    if "calendar_id" in fields:
+        values["calendar_id"] = _id(fields["calendar_id"])
     if call.thing.is_staff:
         values["team_ids"] = [identifier(text) for text in fields.getall("team_ids", [])]
     if "role" in fields:
@@ -355,12 +358,13 @@ async def add_team(call: Call) -> web.StreamResponse:
 
 async def edit_team(call: Call) -> web.StreamResponse:
     fields = await auth.form_fields(call.request)
-    values: Values = {
-        "name": fields.get("name", ""),
-        "assignment": fields.get("assignment"),
-        "lead_id": _id(fields.get("lead_id", "")),
-        **{name: _id(fields[name]) for name in ("sla_policy_id", "escalation_policy_id") if name in fields},
-    }
+    values: Values = {name: fields[name] for name in ("name", "assignment") if name in fields}
+    references = ("lead_id", "sla_policy_id", "escalation_policy_id")
+    values |= {name: _id(fields[name]) for name in references if name in fields}
+    if "return_after_minutes" in fields:
+        values["return_after_minutes"] = _count(fields["return_after_minutes"])
+    if FactorName.SKILLS in fields:
+        values["weights"] = _weights(fields)
 
     async def change() -> None:
         await people.edit_team(call, _body(values, people.TeamPatch))
@@ -374,6 +378,20 @@ async def edit_team(call: Call) -> web.StreamResponse:
 def _body(values: Mapping[str, Any], into: type[Any]) -> Any:
     """Return the body that the API's call takes. Raises Invalid, naming every bad field."""
     return decode.body(msgspec.json.encode(values), into)
+
+
+def _weights(fields: Mapping[str, str]) -> dict[str, int | None] | None:
+    """Return what the factors count; nothing filled in follows the preset."""
+    found = {str(name): _count(fields.get(name, "")) for name in FactorName}
+    return None if all(each is None for each in found.values()) else found
+
+
+def _count(text: str) -> int | None:
+    """Return a number that may be left out; what is none is refused as -1."""
+    text = text.strip()
+    if not text:
+        return None
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else -1
 
 
 def _by_field(refusal: Refused) -> dict[str, str]:

@@ -8,10 +8,11 @@ import msgspec
 from aiohttp import web
 
 from servicedesk.domain import views
+from servicedesk.domain.assignment import FactorName
 from servicedesk.domain.errors import NotFound
 from servicedesk.domain.people import STAFF, SUPERVISORS, Preset, Role
 from servicedesk.domain.times import iso
-from servicedesk.store import escalation, people, policies, sessions
+from servicedesk.store import calendars, escalation, people, policies, sessions
 from servicedesk.store.db import Connection
 from servicedesk.web import frame
 from servicedesk.web import setup as first_run
@@ -25,6 +26,12 @@ _PRESETS: Final = [
     (str(Preset.ROUND_ROBIN), "Round robin"),
     (str(Preset.SKILLS), "By skills"),
     (str(Preset.MANUAL), "By hand"),
+]
+_FACTORS: Final = [
+    (str(FactorName.SPARE_CAPACITY), "Room for more"),
+    (str(FactorName.IDLE_TIME), "Time since the last ticket"),
+    (str(FactorName.SKILLS), "Fitting skills"),
+    (str(FactorName.CONTINUITY), "A known requester"),
 ]
 _DONE: Final = {"saved": "Saved.", "password": "The password is changed; your other sessions have ended."}
 
@@ -75,13 +82,17 @@ async def show_people(
         one = next((user for user in [*staff, *shown] if str(user.id) == edited), None)
         if one is None and edited.isdecimal() and len(edited) < 16:
             one = people.get(conn, int(edited))
+        team_rows = [msgspec.to_builtins(views.team(team)) for team in teams]
         return {
             "users": [msgspec.to_builtins(views.user(user)) | {"load": loads[user.id]} for user in shown],
             "total": people.count(conn, roles=roles),
             "next_href": _next(role, shown[-1].id) if len(found) > STEP else None,
-            "team_rows": [msgspec.to_builtins(views.team(team)) for team in teams],
+            "team_rows": team_rows,
             "teams": [(team.id, team.name) for team in teams],
             "team_names": {team.id: team.name for team in teams},
+            "calendars": [(c.id, c.calendar.name) for c in calendars.page(conn, limit=frame.PEOPLE_MOST)],
+            "tuned": next((row for row in team_rows if str(row["id"]) == query.get("tune")), None),
+            "factors": _FACTORS,
             "escalations": [(p.id, p.policy.name) for p in escalation.page(conn, limit=frame.PEOPLE_MOST)],
             "policies": [(p.id, p.policy.name) for p in policies.page(conn, limit=frame.PEOPLE_MOST)],
             "staff": [(user.id, user.name) for user in staff],
