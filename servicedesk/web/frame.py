@@ -84,7 +84,8 @@ async def _text(request: web.Request, template: str, content: Content) -> str:
 
 
 def _frame(conn: Connection, actor: User, now: Instant, view: str | None, ticket_id: int | None) -> Content:
-    counts = queue.counts(conn, actor, now)
+    known = queue.views_for(conn, actor)
+    counts = queue.counts(conn, actor, known, now)
     return {
         "desk_name": setup.desk_name(conn),
         "zone": setup.time_zone(conn),
@@ -97,8 +98,9 @@ def _frame(conn: Connection, actor: User, now: Instant, view: str | None, ticket
                 "count": counts[each.name],
                 "hot": each.is_hot,
                 "current": each.name == view,
+                "saved": each.is_saved,
             }
-            for each in queue.views_for(actor)
+            for each in known
         ],
         "unread": reading.count(conn, actor.id, internal=actor.is_staff),
         "unread_notifications": notifications.unread(conn, actor.id),

@@ -32,7 +32,7 @@ CATEGORIES: Final = 100
 
 async def the_queue(call: Call) -> web.Response:
     """The list of a view; ``part=list`` is only what a live change replaces."""
-    wanted = queue.look(call.actor, call.request.query)
+    wanted = queue.look(call.peek(queue.views_for, call.actor), call.actor, call.request.query)
     template = {"list": "part_list.html", "rail": "part_list.html"}.get(_part(call), "queue.html")
     return await frame.show(
         call, template, lambda conn: _list(conn, call.actor, wanted, call.now), view=wanted.view.name
@@ -41,7 +41,7 @@ async def the_queue(call: Call) -> web.Response:
 
 async def ticket(call: Call) -> web.Response:
     """One ticket beside its list; ``part=ticket`` is what changed after a message."""
-    wanted = queue.look(call.actor, call.request.query)
+    wanted = queue.look(call.peek(queue.views_for, call.actor), call.actor, call.request.query)
     part = _part(call)
     if part in ("list", "rail"):
         return await frame.show(
@@ -103,6 +103,7 @@ def _list(conn: Connection, actor: User, wanted: Look, now: Instant, open_id: in
         "filters": wanted.filters,
         "filtered": any(name != "sort" for name in wanted.filters),
         "suffix": wanted.suffix,
+        "view_query": queue.query_string(wanted.query),
         "open_id": open_id,
         "sorts": queue.SORTS,
         "table_href": queue.table_href(wanted.query),

@@ -1,23 +1,30 @@
 """The queue: views of the tickets, and the list that one of them shows."""
 
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
 import msgspec
 from multidict import MultiMapping
 
+from servicedesk.desk import saved_views as saving
 from servicedesk.domain import views
 from servicedesk.domain.errors import BadParameter
 from servicedesk.domain.listing import Format, TicketQuery, filter_of
 from servicedesk.domain.people import User
+from servicedesk.domain.saved_views import SavedView
 from servicedesk.domain.tickets import UNRESOLVED, WORKLOAD, Status, Ticket
 from servicedesk.domain.times import Instant
 from servicedesk.store import listing, reading
+from servicedesk.store import saved_views as stored_views
 from servicedesk.store.db import Connection
+from servicedesk.web import saved_views
 
 STEP: Final = 50
 MOST: Final = 500
 """More rows than these are not shown on one page."""
+COUNTING: Final = 0.3
+"""Seconds that the counts of saved views may take on a page."""
 
 _UNRESOLVED: Final = [status for status in Status if status in UNRESOLVED]
 _OURS: Final = [status for status in Status if status in WORKLOAD]
@@ -63,6 +70,7 @@ class View(NamedTuple):
     empty: tuple[str, str]
     """What an empty list says: a title and what to make of it."""
     is_hot: bool = False
+    is_saved: bool = False
 
 
 STAFF_VIEWS: Final = (
@@ -168,13 +176,25 @@ def table_href(query: TicketQuery) -> str:
     )
 
 
-def views_for(actor: User) -> tuple[View, ...]:
-    return STAFF_VIEWS if actor.is_staff else CUSTOMER_VIEWS
+def views_for(conn: Connection, actor: User) -> tuple[View, ...]:
+    """Return the views that this person has: those of every desk, then the saved ones."""
+    if not actor.is_staff:
+        return CUSTOMER_VIEWS
+    return (*STAFF_VIEWS, *filter(None, map(_saved, stored_views.in_order(conn, actor.id))))
 
 
-def look(actor: User, asked: MultiMapping[str]) -> Look:
+def _saved(view: SavedView) -> View | None:
+    """Return the saved view as one of the queue's; None when its query is no longer understood."""
+    try:
+        query = msgspec.to_builtins(saved_views.query_of(view.content.query))
+    except BadParameter:
+        return None
+    empty = ("Nothing in this view", "No ticket is as this view asks for.")
+    return View(f"s{view.id}", view.content.name, "eye", query, empty, is_saved=True)
+
+
+def look(known: Sequence[View], actor: User, asked: MultiMapping[str]) -> Look:
     """Read view and filters from the address; what makes no sense there is left out, not refused."""
-    known = views_for(actor)
     view = next((view for view in known if view.name == asked.get("view")), known[0])
     filters = {name: asked[name] for name in _FILTERS if asked.get(name)}
     try:
@@ -195,12 +215,25 @@ def _narrowed(view: View, filters: dict[str, str]) -> TicketQuery:
     return msgspec.convert(values, TicketQuery, strict=False)
 
 
-def counts(conn: Connection, actor: User, now: Instant) -> dict[str, int]:
-    """Return how many tickets each view holds."""
-    return {
-        view.name: listing.count(conn, filter_of(_narrowed(view, {}), actor, now))
-        for view in views_for(actor)
-    }
+def counts(conn: Connection, actor: User, known: Sequence[View], now: Instant) -> dict[str, int | None]:
+    """Return how many tickets each view holds; None for a saved one that takes too long to count."""
+    wanted = {view.name: filter_of(_narrowed(view, {}), actor, now) for view in known}
+    saved = [view.name for view in known if view.is_saved]
+    counted = saving.counts(conn, [wanted[name] for name in saved], seconds=COUNTING)
+    ours = {view.name: listing.count(conn, wanted[view.name]) for view in known if not view.is_saved}
+    return ours | dict(zip(saved, counted, strict=True))
+
+
+def query_string(query: TicketQuery) -> str:
+    """Return the query as it stands in the address of a list."""
+    values = {name: _text(value) for name, value in msgspec.to_builtins(query).items()}
+    return urlencode({name: text for name, text in values.items() if text}, safe=",:@")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list):
+        return ",".join(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def rows(conn: Connection, actor: User, wanted: Look, now: Instant) -> dict[str, Any]:

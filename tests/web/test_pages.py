@@ -32,6 +32,7 @@ async def test_without_a_log_in_every_page_leads_to_it_and_back(desk: Desk) -> N
         "/settings",
         "/settings/calendars",
         "/settings/sla",
+        "/settings/views",
     ):
         async with desk.session().get(path, allow_redirects=False) as answer:
             assert answer.status == 303
@@ -118,7 +119,7 @@ async def test_an_unknown_filter_in_an_address_is_left_out_not_refused(desk: Des
 
 
 def test_a_filter_on_a_field_that_the_view_sets_takes_its_place(desk: Desk) -> None:
-    look = queue.look(desk_agent(), MultiDict({"view": "mine", "status": "closed"}))
+    look = queue.look(queue.STAFF_VIEWS, desk_agent(), MultiDict({"view": "mine", "status": "closed"}))
 
     assert (look.query.status, look.query.assigned_to) == (["closed"], ["me"])
 
@@ -173,6 +174,7 @@ async def test_pages_carry_no_inline_script_or_style(desk: Desk) -> None:
         "/settings",
         "/settings/calendars",
         "/settings/sla",
+        "/settings/views",
         "/search?q=printer",
         "/api/docs",
         "/api/docs/live",
