@@ -6,12 +6,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from servicedesk.store import db
 from servicedesk.store.db import Tx
 
 if TYPE_CHECKING:
     from tests.served import Desk
+
+# The same examples in every run, however crowded the machine is; ``--hypothesis-profile=default`` looks for others.
+settings.register_profile(
+    "steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("steady")
 
 
 @pytest.fixture
