@@ -33,6 +33,7 @@ async def test_without_a_log_in_every_page_leads_to_it_and_back(desk: Desk) -> N
         "/settings/calendars",
         "/settings/sla",
         "/settings/views",
+        "/settings/macros",
     ):
         async with desk.session().get(path, allow_redirects=False) as answer:
             assert answer.status == 303
@@ -175,6 +176,7 @@ async def test_pages_carry_no_inline_script_or_style(desk: Desk) -> None:
         "/settings/calendars",
         "/settings/sla",
         "/settings/views",
+        "/settings/macros",
         "/search?q=printer",
         "/api/docs",
         "/api/docs/live",
