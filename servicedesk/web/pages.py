@@ -240,7 +240,7 @@ def _escalations(conn: Connection, ticket_id: int) -> list[dict[str, Any]]:
         msgspec.to_builtins(body)
         | {
             "why": wording.tier_cause(step.cause, step.record.tier, step.record.place),
-            "did": wording.tier_does(step.record.done, step.record.tier.tag),
+            "did": wording.tier_does(step.record.done, step.record.tier.tag, done=True),
         }
         for step, body in zip(steps, tiers.shown(conn, steps), strict=True)
     ]

@@ -35,10 +35,10 @@ _TARGETS: Final = {
     Target.TEAM: "the team",
 }
 _ACTIONS: Final = {
-    "notify": "notify",
-    "raise_priority": "raise the priority",
-    "reassign": "reassign",
-    "tag": "tag",
+    "notify": ("notify", "notified"),
+    "raise_priority": ("raise the priority", "raised the priority"),
+    "reassign": ("reassign", "reassigned"),
+    "tag": ("tag", "tagged"),
 }
 _EXCLUSIONS: Final = {
     "inactive": "deactivated",
@@ -176,9 +176,10 @@ def tier_whom(tier: Tier, names: Mapping[int, str]) -> str:
     return _TARGETS[tier.whom.kind]
 
 
-def tier_does(actions: Iterable[str], tag: str | None = None) -> list[str]:
-    """Return what a tier does or did."""
-    return [f"{_ACTIONS[action]} {tag}" if action == "tag" else _ACTIONS[action] for action in actions]
+def tier_does(actions: Iterable[str], tag: str | None = None, *, done: bool = False) -> list[str]:
+    """Return what a tier does, or what it has done."""
+    said = {action: _ACTIONS[action][done] for action in actions}
+    return [f"{words} {tag}" if action == "tag" else words for action, words in said.items()]
 
 
 def tier_cause(cause: str, tier: Tier, place: int) -> str:

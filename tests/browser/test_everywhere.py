@@ -16,7 +16,7 @@ PAGES: Final = (
     *("/", "/?view=mine", "/?view=unassigned&status=new", "/tickets/1", "/tickets/new"),
     *("/search?q=printer", "/search", "/numbers", "/people", "/people?edit=1", "/settings", "/api/docs"),
     *("/notifications", "/settings/calendars", "/settings/calendars?edit=1", "/api/docs/live"),
-    *("/settings/sla", "/settings/sla?edit=1"),
+    *("/settings/sla", "/settings/sla?edit=1", "/settings/escalation", "/settings/escalation?edit=1"),
 )
 PHONE: Final = {"width": 390, "height": 844}
 
@@ -42,6 +42,8 @@ async def a_lived_in_desk(desk: Desk) -> Client:
     path = f"/api/tickets/{ticket['id']}"
     await agent.post(f"{path}/messages", {"body": "Which one, @mara?\n\n| a | b |\n|---|---|\n| 1 | 2 |"})
     await agent.post(f"{path}/messages", {"body": "He means 4B, @ada.admin.", "is_internal": True})
+    tier = {"when": {"kind": "manual"}, "whom": {"kind": "assignee"}, "do": ["notify"], "acknowledge_minutes": 30}
+    await admin.post("/api/escalation/policies/", {"name": "Watch", "is_default": True, "tiers": [tier]})
     await agent.post(f"{path}/escalate", {"reason": "It burns for real now."})
     for n in range(4):
         await customer.ticket(f"More {n}", priority=("low", "medium", "high", "critical")[n])

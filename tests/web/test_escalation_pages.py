@@ -137,11 +137,11 @@ async def test_the_ticket_page_says_what_fired_and_who_is_to_acknowledge_it(desk
     await desk.live(18 * HOUR)
 
     before = shown(await lead.get(page))
-    assert "Lea is to look after this within" in before
-    assert "75 % of the time until the resolution: tag late, notify." in before
+    assert "Lea is to acknowledge it: 1 h left" in before
+    assert "75 % of the time until the resolution: tagged late, notified." in before
     assert b"Acknowledge" not in (await customer.get(page)).body
     assert (await send(lead, f"{page}/acknowledge", [])).status == 303
 
     after = shown(await lead.get(page))
     assert "Lea acknowledged it" in after
-    assert "is to look after this" not in after
+    assert "is to acknowledge it" not in after

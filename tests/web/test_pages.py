@@ -31,6 +31,7 @@ async def test_without_a_log_in_every_page_leads_to_it_and_back(desk: Desk) -> N
         "/notifications",
         "/settings",
         "/settings/calendars",
+        "/settings/escalation",
         "/settings/sla",
         "/settings/views",
         "/settings/macros",
@@ -61,7 +62,7 @@ async def test_a_customer_gets_no_page_of_the_staff(desk: Desk) -> None:
     customer, agent = await desk.customer(), await desk.agent()
     foreign = await agent.ticket()
 
-    for path in ("/numbers", "/people", "/settings/calendars", "/settings/sla"):
+    for path in ("/numbers", "/people", "/settings/calendars", "/settings/escalation", "/settings/sla"):
         assert (await customer.get(path, headers=HTML)).status == 403
     assert (await customer.get(f"/tickets/{foreign['id']}", headers=HTML)).status == 404
 
@@ -174,6 +175,7 @@ async def test_pages_carry_no_inline_script_or_style(desk: Desk) -> None:
         "/people",
         "/settings",
         "/settings/calendars",
+        "/settings/escalation",
         "/settings/sla",
         "/settings/views",
         "/settings/macros",
