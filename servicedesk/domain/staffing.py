@@ -8,6 +8,7 @@ Everybody begins with empty hands. So the two sides differ by what was changed a
 import heapq
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Final
 
 import msgspec
@@ -115,54 +116,46 @@ def staffed(
     return Staffed(len(works), first.side(), second.side(), tuple(shares))
 
 
-class Desk:
+class Place:
     """Somebody's place in a run: what they have now, and what they had."""
 
     __slots__ = (
-        *(
-            "agent",
-            "assigned",
-            "breached",
-            "last",
-            "load",
-            "loaded",
-            "peak",
-            "shift",
-            "since",
-            "skills",
-            "spare",
-        ),
+        *("agent", "skills", "shift", "lines", "is_free", "load", "last"),
+        *("assigned", "breached", "peak", "loaded", "_since"),
     )
 
-    def __init__(self, agent: Agent, shift: "Shift | None") -> None:
+    def __init__(self, agent: Agent, shift: "Shift | None", start: Instant) -> None:
         self.agent = agent
         self.skills = frozenset(map(fold, agent.skills))
         self.shift = shift
+        self.lines: list[Line] = []
+        """What they could take."""
         self.load = self.peak = self.assigned = self.breached = self.loaded = 0
-        self.since: Instant = 0
         self.last: Instant | None = None
-        self.spare = _ONE
+        self._since = start
+        self.look()
+
+    def look(self) -> None:
+        """See whether they can take another ticket."""
+        on_duty = self.shift is None or self.shift.is_open
+        self.is_free = on_duty and self.agent.is_available and self.load < self.agent.max_tickets
 
     def take(self, at: Instant) -> None:
-        self._count(at)
+        self.count(at)
         self.load += 1
         self.assigned += 1
         self.last = at
         self.peak = max(self.peak, self.load)
-        self._room()
+        self.look()
 
     def leave(self, at: Instant) -> None:
-        self._count(at)
+        self.count(at)
         self.load -= 1
-        self._room()
+        self.look()
 
-    def _count(self, at: Instant) -> None:
-        self.loaded += self.load * (at - self.since)
-        self.since = at
-
-    def _room(self) -> None:
-        most = self.agent.max_tickets
-        self.spare = _ONE * (most - self.load) // most
+    def count(self, at: Instant) -> None:
+        self.loaded += self.load * (at - self._since)
+        self._since = at
 
 
 class Shift:
@@ -177,6 +170,56 @@ class Shift:
         while self.until is not None and self.until <= at:
             self.is_open = self._hours.is_open(self.until)
             self.until = self._hours.next_change(self.until)
+
+
+class Line:
+    """Tickets that the same people can take; those that wait are in their turns."""
+
+    __slots__ = ("_continuity", "_full_rest", "_idle", "_people", "waiting")
+
+    def __init__(self, people: Iterable[Place], needed: frozenset[str], weights: Weights) -> None:
+        spare, self._idle, skill, self._continuity = weights
+        self._full_rest = _points(_ONE, self._idle)
+        self._people = [
+            (
+                place,
+                place.agent.id,
+                # By load; those who can take a ticket have fewer than they take.
+                [
+                    _points(_ONE * (most - load) // most, spare)
+                    for most in (place.agent.max_tickets,)
+                    for load in range(most)
+                ],
+                _points(_ONE * len(needed) // len(place.skills), skill) if needed else 0,
+            )
+            for place in people
+        ]
+        self.waiting: list[tuple[int, int]] = []
+        """Turns and numbers, as a heap."""
+        for place, *_ in self._people:
+            place.lines.append(self)
+
+    def choose(self, recent: Sequence[int], at: Instant) -> Place | None:
+        """Return whom ``assignment.decide`` would choose, worked out in one pass."""
+        idle, full_rest = self._idle, self._full_rest
+        known = _familiar(recent, self._continuity)
+        best, chosen = (-1, 0, 0, 0), None
+        for place, number, spare, skill in self._people:
+            if not place.is_free:
+                continue
+            last = place.last
+            score = spare[place.load] + skill
+            if last is None or at - last >= RESTED:
+                score += full_rest
+            else:
+                score += (_ONE * (at - last) // RESTED * idle + 50) // 100
+            if number in known:
+                score += known[number]
+            if score >= best[0]:
+                rank = (score, 1 if last is None else -last, -place.load, -number)
+                if rank > best:
+                    best, chosen = rank, place
+        return chosen
 
 
 class Run:
@@ -196,118 +239,131 @@ class Run:
         self._end = end
         self._start = works[0].at if works else end
         self._shifts = {a.hours: Shift(a.hours, self._start) for a in agents if a.hours is not None}
-        self._desks = {a.id: Desk(a, self._shifts[a.hours] if a.hours else None) for a in agents}
-        for desk in self._desks.values():
-            desk.since = self._start
-        able = [d for d in self._desks.values() if d.agent.is_available and d.agent.max_tickets > 0]
-        self._of_team: dict[int | None, list[Desk]] = {
-            team_id: [desk for desk in able if team_id in desk.agent.teams] for team_id in teams
+        self._places = {
+            a.id: Place(a, self._shifts[a.hours] if a.hours else None, self._start) for a in agents
         }
-        self._of_team[None] = [desk for desk in able if desk.agent.takes_any]
+        self._lines: dict[Kind, Line] = {}
         self._recent: dict[int, deque[int]] = {}
-        self._queues: dict[Kind, list[tuple[int, int]]] = {}
         self._ends: list[tuple[Instant, int]] = []
         self._waits: list[int] = []
         self._breached = 0
+        self.given: dict[int, tuple[int, Instant]] = {}
+        """Who got which ticket when, by the tickets' numbers in the period."""
         self._go()
 
     def side(self) -> Side:
         waited = sorted(self._waits)
-        never = sum(map(len, self._queues.values()))
-        assigned = sum(desk.assigned for desk in self._desks.values())
+        never = sum(len(line.waiting) for line in self._lines.values())
         at = [
             waited[nearest_rank(percent, len(waited)) - 1] / SECOND if waited else None
             for percent in (50, 90, 100)
         ]
-        return Side(assigned, Waiting(len(waited) + never, never, *at), self._breached)
+        return Side(len(self.given), Waiting(len(waited) + never, never, *at), self._breached)
 
     def share(self, agent_id: int) -> Share:
-        desk = self._desks[agent_id]
+        place = self._places[agent_id]
         length = max(1, self._end - self._start)
-        return Share(desk.assigned, desk.peak, round(desk.loaded / length, 2), desk.breached)
+        return Share(place.assigned, place.peak, round(place.loaded / length, 2), place.breached)
 
     def _go(self) -> None:
         for number, work in enumerate(self._works):
             self._until(work.at)
-            if not self._give(number, work.at):
-                queue = self._queues.setdefault((work.team_id, work.skills), [])
-                heapq.heappush(queue, (turn(work.priority, work.at), number))
+            line = self._line(work)
+            # While one of its kind waits, nobody is free for this one either.
+            place = None if line.waiting else self._choice(line, number, work.at)
+            if place is None:
+                heapq.heappush(line.waiting, (turn(work.priority, work.at), number))
+            else:
+                self._give(number, place, work.at)
         self._until(self._end)
-        for desk in self._desks.values():
-            desk._count(self._end)
+        for place in self._places.values():
+            place.count(self._end)
+
+    def _line(self, work: Work) -> Line:
+        kind = (work.team_id, work.skills)
+        if kind not in self._lines:
+            team = None if work.team_id is None else self._teams.get(work.team_id)
+            preset = team.preset if team else Preset.BALANCED
+            needed = frozenset(map(fold, work.skills))
+            people = [
+                place
+                for place in self._places.values()
+                if needed <= place.skills
+                and (place.agent.takes_any if work.team_id is None else work.team_id in place.agent.teams)
+                and preset is not Preset.MANUAL
+            ]
+            weights = self._weights or (team and team.weights) or WEIGHTS[preset]
+            self._lines[kind] = Line(people, needed, weights)
+        return self._lines[kind]
 
     def _until(self, at: Instant) -> None:
         """Let tickets end and shifts begin up to the moment, and give out what waits each time."""
         while True:
-            opens = min((s.until for s in self._shifts.values() if s.until is not None), default=None)
-            ends = self._ends[0][0] if self._ends else None
-            moment = min((m for m in (opens, ends) if m is not None), default=None)
-            if moment is None or moment > at:
+            changes = (s.until for s in self._shifts.values() if s.until is not None)
+            moment = min(changes, default=at + 1)
+            if self._ends and self._ends[0][0] < moment:
+                moment = self._ends[0][0]
+            if moment > at:
                 return
-            while self._ends and self._ends[0][0] <= moment:
-                self._desks[heapq.heappop(self._ends)[1]].leave(moment)
-            for shift in self._shifts.values():
+            self._drain(self._freed(moment), moment)
+
+    def _freed(self, moment: Instant) -> list[Place]:
+        """Let happen what happens at the moment, and return whom it leaves free."""
+        touched: dict[int, Place] = {}
+        while self._ends and self._ends[0][0] <= moment:
+            place = self._places[heapq.heappop(self._ends)[1]]
+            place.leave(moment)
+            touched[place.agent.id] = place
+        for shift in self._shifts.values():
+            if shift.until is not None and shift.until <= moment:
                 shift.move(moment)
-            self._drain(moment)
+                touched |= {place.agent.id: place for place in self._places.values() if place.shift is shift}
+        for place in touched.values():
+            place.look()
+        return [place for place in touched.values() if place.is_free]
 
-    def _drain(self, at: Instant) -> None:
-        """Give out what waits, in turn; of tickets of one kind the first tells whether any can be given."""
-        heads = [(*queue[0], kind) for kind, queue in self._queues.items()]
+    def _drain(self, freed: Sequence[Place], at: Instant) -> None:
+        """Give out what waits, in turn. Before this nobody could take any of it, so only those just freed can."""
+        if len(freed) == 1:
+            self._serve(freed[0], at)
+            return
+        lines = {id(line): line for place in freed for line in place.lines if line.waiting}
+        heads = [(*line.waiting[0], each) for each, line in lines.items()]
         heapq.heapify(heads)
-        while heads:
-            _, number, kind = heapq.heappop(heads)
-            if not self._give(number, at):
-                continue
-            queue = self._queues[kind]
-            heapq.heappop(queue)
-            if queue:
-                heapq.heappush(heads, (*queue[0], kind))
-            else:
-                del self._queues[kind]
+        while heads and any(place.is_free for place in freed):
+            _, number, each = heapq.heappop(heads)
+            line = lines[each]
+            place = self._choice(line, number, at)
+            if place is None:
+                continue  # and so it is for all of its line
+            self._give(number, place, at)
+            heapq.heappop(line.waiting)
+            if line.waiting:
+                heapq.heappush(heads, (*line.waiting[0], each))
 
-    def _give(self, number: int, at: Instant) -> bool:
-        work = self._works[number]
-        desk = self._choose(work, at)
-        if desk is None:
-            return False
-        desk.take(at)
-        self._recent.setdefault(work.requester_id, deque(maxlen=FAMILIAR_AMONG)).append(desk.agent.id)
+    def _serve(self, place: Place, at: Instant) -> None:
+        """Give the only one who is free what waits for them."""
+        while place.is_free:
+            waiting = min((line.waiting for line in place.lines if line.waiting), default=None)
+            if waiting is None:
+                return
+            self._give(heapq.heappop(waiting)[1], place, at)
+
+    def _choice(self, line: Line, number: int, at: Instant) -> Place | None:
+        return line.choose(self._recent.get(self._works[number].requester_id, ()), at)
+
+    def _give(self, number: int, place: Place, at: Instant) -> None:
+        work, who = self._works[number], place.agent.id
+        place.take(at)
+        self.given[number] = who, at
+        self._recent.setdefault(work.requester_id, deque(maxlen=FAMILIAR_AMONG)).append(who)
         if at > work.at:
             self._waits.append(at - work.at)
         if work.handling is not None and at + work.handling < self._end:
-            heapq.heappush(self._ends, (at + work.handling, desk.agent.id))
+            heapq.heappush(self._ends, (at + work.handling, who))
         if _is_late(work, at):
             self._breached += 1
-            desk.breached += 1
-        return True
-
-    def _choose(self, work: Work, at: Instant) -> Desk | None:
-        """Return whom ``assignment.decide`` would choose, worked out in one pass."""
-        team = self._teams.get(work.team_id) if work.team_id is not None else None
-        preset = team.preset if team else Preset.BALANCED
-        if preset is Preset.MANUAL:
-            return None
-        spare, idle, skill, known = self._weights or (team and team.weights) or WEIGHTS[preset]
-        needed = frozenset(map(fold, work.skills))
-        recent = self._recent.get(work.requester_id, ())
-        best, chosen = None, None
-        for desk in self._of_team.get(work.team_id, ()):
-            if desk.load >= desk.agent.max_tickets or (desk.shift is not None and not desk.shift.is_open):
-                continue
-            if needed and not needed <= desk.skills:
-                continue
-            last = desk.last
-            rested = _ONE if last is None else _ONE * min(at - last, RESTED) // RESTED
-            score = (desk.spare * spare + 50) // 100 + (rested * idle + 50) // 100
-            if needed:
-                score += (_ONE * len(needed) // len(desk.skills) * skill + 50) // 100
-            if recent:
-                score += (round(_ONE * (recent.count(desk.agent.id) / len(recent))) * known + 50) // 100
-            if best is None or score >= best[0]:
-                rank = (score, 1 if last is None else -last, -desk.load, -desk.agent.id)
-                if best is None or rank > best:
-                    best, chosen = rank, desk
-        return chosen
+            place.breached += 1
 
 
 def _is_late(work: Work, at: Instant) -> bool:
@@ -317,6 +373,20 @@ def _is_late(work: Work, at: Instant) -> bool:
         moment is not None and due is not None and moment > due
         for moment, due in ((answered, work.answer_due_at), (ended, work.due_at))
     )
+
+
+def _points(value: int, weight: int) -> int:
+    return (value * weight + 50) // 100
+
+
+def _familiar(recent: Sequence[int], weight: int) -> dict[int, int]:
+    """Return the points of those who had some of the requester's last tickets."""
+    return {who: _shared(recent.count(who), len(recent), weight) for who in set(recent)} if weight else {}
+
+
+@cache
+def _shared(had: int, of: int, weight: int) -> int:
+    return _points(round(_ONE * (had / of)), weight)
 
 
 def other(agents: Iterable[Agent], changes: Mapping[int, Mapping[str, object]]) -> list[Agent]:
