@@ -1,12 +1,10 @@
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
 from servicedesk.domain.assignment import (
-    AGEING,
     WEIGHTS,
     Candidate,
     Decision,
@@ -16,11 +14,9 @@ from servicedesk.domain.assignment import (
     kept,
     pack,
     people_of,
-    turn,
     unpack,
 )
 from servicedesk.domain.people import Availability, Preset
-from servicedesk.domain.tickets import Priority
 from servicedesk.domain.times import DAY, HOUR, Instant, parse
 
 NOON: Instant = parse("2026-11-23T12:00:00Z")
@@ -197,40 +193,6 @@ def test_whoever_may_take_it_is_judged_and_nobody_else(crowd: list[Candidate], w
     )
 
 
-@given(crowds, agents, wishes)
-def test_somebody_who_cannot_take_it_changes_nothing_for_the_others(
-    crowd: list[Candidate], other: Candidate, wanted: Wanted
-) -> None:
-    crowd = [agent for agent in crowd if agent.id != other.id]
-    assume(not may_take(other, wanted))
-
-    with_them, without = decide([*crowd, other], wanted, NOON), decide(crowd, wanted, NOON)
-
-    assert with_them.winner == without.winner
-    assert [j for j in with_them.judged if j.id != other.id] == list(without.judged)
-
-
-@given(crowds, wishes, st.data())
-def test_more_room_or_a_longer_rest_never_costs_points_or_the_ticket(
-    crowd: list[Candidate], wanted: Wanted, data: st.DataObject
-) -> None:
-    before = decide(crowd, wanted, NOON)
-    assume(before.winner is not None)
-    best = next(agent for agent in crowd if agent.id == before.winner)
-    last = best.last_assigned_at
-    better = replace(
-        best,
-        max_tickets=best.max_tickets + data.draw(st.integers(0, 5), "more places"),
-        load=data.draw(st.integers(0, best.load), "load"),
-        last_assigned_at=None if last is None else last - data.draw(st.integers(0, DAY), "earlier"),
-    )
-
-    after = decide([better if agent is best else agent for agent in crowd], wanted, NOON)
-
-    assert after.winner == best.id
-    assert after.judged[0].score >= before.judged[0].score
-
-
 @given(crowds, wishes, agents)
 def test_who_had_it_before_gets_it_back_if_they_can_take_it(
     crowd: list[Candidate], wanted: Wanted, owner: Candidate
@@ -245,15 +207,6 @@ def test_who_had_it_before_gets_it_back_if_they_can_take_it(
     assert again.winner == (owner.id if able else decision.winner)
     assert [j for j in again.judged if j.id != owner.id] == [j for j in decision.judged if j.id != owner.id]
     assert unpack(pack(again), {c.id: c.name for c in [*crowd, owner]}) == again
-
-
-@given(st.sampled_from(Priority), st.integers(0, 9 * DAY), st.sampled_from(Priority), st.integers(0, 9 * DAY))
-def test_a_day_of_waiting_counts_as_one_step_of_priority(
-    one: Priority, since: Instant, other: Priority, later: Instant
-) -> None:
-    steps = other.rank - one.rank
-
-    assert (turn(one, since) < turn(other, later)) == (since + steps * AGEING < later)
 
 
 @given(crowds, wishes)
