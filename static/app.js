@@ -25,6 +25,11 @@ on("input", "#composer textarea", async (event, area) => {
   if (me.isStaff && area.value.includes("@")) (await import("./mentions.js")).suggest(area);
 });
 
+on("click", "#macros", async (event) => {
+  event.preventDefault();
+  (await import("./macros.js")).choose();
+});
+
 // Looking at files comes when somebody wants to.
 on("click", "a[data-preview]", async (event, link) => {
   if (event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;

@@ -134,6 +134,7 @@ export function send() {
   if (!area) return;
   const busy = uploads.pending();
   if (busy) { sendWhenDone = true; drawSend(); return; }
+  if (!document.dispatchEvent(new Event("desk:send", { cancelable: true }))) return;
   const body = area.value.trim() ? area.value : uploads.ready().length ? uploads.names() : "";
   if (!body.trim()) { area.focus(); return; }
   if (mode() === "reply" && me.isStaff && cameBetween() && !asked) { ask(); return; }

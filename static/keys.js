@@ -21,6 +21,7 @@ const KEYS = [
   ["]", "Next ticket", () => follow("next")],
   ["r", "Reply", () => write("reply")],
   ["n", "Internal note", () => write("note")],
+  ["m", "Macros", () => follow("macros")],
   ["a", "Assign", () => many("assign") || actions.assignMenu()],
   ["i", "Assign to me", () => actions.toMe()],
   ["s", "Status", () => many("status") || actions.statusMenu()],
@@ -31,7 +32,7 @@ const KEYS = [
   ["/", "Search", () => { $("#search").focus(); $("#search").select(); }],
   ["?", "These shortcuts", () => help()],
 ];
-const STAFF = new Set(["x", "X", "J", "K", "n", "a", "i", "p", "e", "z"]);
+const STAFF = new Set(["x", "X", "J", "K", "n", "m", "a", "i", "p", "e", "z"]);
 const ALWAYS = [["Ctrl K", "Command palette"], ["Ctrl Enter", "Send or confirm"], ["Esc", "Leave the field, close, deselect"]];
 const known = new Map(KEYS.filter(([key]) => me.isStaff || !STAFF.has(key)).map(([key, , run]) => [key, run]));
 

@@ -56,7 +56,7 @@ function onTicket() {
   if (openTicket()) all.push({ label: "Reply", icon: "reply", hint: "R", run: () => write("reply") });
   all.push({ label: "Set status", icon: "status-open", hint: "S", run: actions.statusMenu });
   if (!me.isStaff) return all;
-  if (openTicket()) all.push({ label: "Write an internal note", icon: "lock", hint: "N", run: () => write("note") });
+  if (openTicket()) all.push({ label: "Write an internal note", icon: "lock", hint: "N", run: () => write("note") }, { label: "Macros", icon: "bulk", hint: "M", run: () => $("#macros").click() });
   all.push(
     { label: "Assign to me", icon: "user", hint: "I", run: actions.toMe },
     { label: "Resolve", icon: "status-resolved", hint: "E", run: actions.resolve },

@@ -37,3 +37,28 @@ async def test_an_unknown_placeholder_is_named_and_nothing_is_lost(desk: Desk, w
 
     await expect(page.get_by_role("alert")).to_contain_text("{{requester.shoe}}")
     await expect(page.get_by_label("Text")).to_have_value("Hello {{requester.shoe}}")
+
+
+async def test_a_macro_is_chosen_edited_and_sent_from_the_composer(desk: Desk, windows: Windows) -> None:
+    agent = await desk.agent(name="Ada")
+    ticket = await agent.ticket("No light", requester={"email": "c@shop.example", "name": "Carla Brown"})
+    actions = {"status": "pending", "add_tags": ["asked"]}
+    await agent.post(
+        "/api/macros/", {"name": "Ask", "body": "Which, {{requester.first_name}}?", "actions": actions}
+    )
+    page = await windows.open(agent, f"/tickets/{ticket['id']}")
+
+    await page.keyboard.press("m")
+    await page.get_by_role("option", name="Ask").wait_for()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#macro")).to_contain_text("status pending")
+    reply = page.get_by_label("Reply", exact=True)
+    await expect(reply).to_have_value("Which, Carla?")
+    await reply.fill("Which one, Carla?")
+    await page.get_by_role("button", name="Send").click()
+
+    await expect(page.locator("#log")).to_contain_text("Which one, Carla?")
+    await expect(reply).to_have_value("")
+    await expect(page.locator("#macro")).to_have_count(0)
+    after = (await agent.get(f"/api/tickets/{ticket['id']}")).body
+    assert (after["status"], after["tags"], after["message_count"]) == ("pending", ["asked"], 1)
