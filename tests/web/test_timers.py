@@ -236,6 +236,30 @@ async def test_the_desk_catches_up_in_the_order_of_due_times(desk: Desk) -> None
     ]
 
 
+async def test_whatever_makes_an_appointment_tells_of_it(desk: Desk) -> None:
+    heard: set[Due] = set()
+    desk.db.listen(lambda notices: heard.update(n for n in notices if isinstance(n, Due)))
+    boss = await desk.admin()
+    late = {"when": {"kind": "share", "clock": "resolution", "percent": 50}, "whom": {"kind": "assignee"}}
+    policy = {"name": "Watch", "is_default": True, "tiers": [{**late, "do": ["notify"]}]}
+    await boss.post("/api/escalation/policies/", policy)
+    path = f"/api/tickets/{(await boss.ticket(assigned_to=boss.id))['id']}"
+
+    for what, body in (
+        ("priority", {"priority": "critical"}),
+        ("status", {"status": "pending"}),
+        ("status", {"status": "in_progress"}),
+        ("status", {"status": "resolved"}),
+        ("status", {"status": "open", "comment": "It is back."}),
+    ):
+        desk.clock.advance(MINUTE)
+        assert (await boss.put(f"{path}/{what}", body)).status == 200
+        near = [each for each in desk.db.peek(agenda.nearest, {}) if each.subject]
+        assert near or body["status"] == "pending"
+        assert {Due(each.kind, each.due) for each in near} <= heard, body
+    assert {notice.kind for notice in heard} >= {Kind.SLA, Kind.CLOSE, Kind.ESCALATION}
+
+
 async def test_kept_answers_are_forgotten_after_two_days(desk: Desk) -> None:
     agent = await desk.agent()
     await agent.ticket()
