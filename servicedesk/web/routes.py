@@ -71,6 +71,7 @@ from servicedesk.web import (
     tickets,
     uploads,
     watchers,
+    what_if_pages,
 )
 from servicedesk.web.api import Kind, Row, by_number, delete, form, get, page, patch, post, put
 from servicedesk.web.lists import Page, Paging
@@ -641,6 +642,7 @@ PAGES: Final = (
     page("/tickets/{id}", pages.ticket, who=Verb.SEE, on=TICKET),
     page("/search", search_pages.page, who=Verb.ANYTHING),
     page("/numbers", number_pages.page, who=Verb.SEE_NUMBERS),
+    page("/numbers/what-if", what_if_pages.page, who=Verb.EDIT_TEAMS),
     page("/notifications", notification_pages.page, who=Verb.ANYTHING),
     page("/people", people_pages.everybody, who=Verb.SEE_PEOPLE),
     page("/settings", people_pages.settings, who=Verb.ANYTHING),
@@ -712,6 +714,7 @@ FORMS: Final = (
     form("/settings/views/{id}/delete", saved_view_pages.delete, who=Verb.EDIT_VIEWS, on=VIEW),
     form("/theme", forms.set_theme, who=Verb.ANYTHING),
     form("/availability", forms.set_availability, who=Verb.EDIT_PERSON),
+    form("/numbers/what-if", what_if_pages.ask, who=Verb.EDIT_TEAMS),
     form("/people", forms.add_person, who=Verb.CREATE_PERSON),
     form("/people/{id}", forms.edit_person, who=Verb.EDIT_PERSON, on=USER),
     form("/teams", forms.add_team, who=Verb.EDIT_TEAMS),

@@ -194,6 +194,10 @@ def _minutes(minutes: int) -> str:
     return duration(minutes * 60) if minutes else "0 min"
 
 
+def factor_label(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
 def exclusion_label(code: str) -> str:
     return _EXCLUSIONS.get(code, code.replace("_", " "))
 

@@ -14,7 +14,8 @@ AXE: Final = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_t
 STRICT: Final = {"wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"}
 PAGES: Final = (
     *("/", "/?view=mine", "/?view=unassigned&status=new", "/tickets/1", "/tickets/new"),
-    *("/search?q=printer", "/search", "/numbers", "/people", "/people?edit=1", "/settings", "/api/docs"),
+    *("/search?q=printer", "/search", "/numbers", "/numbers/what-if"),
+    *("/people", "/people?edit=1", "/settings", "/api/docs"),
     *("/notifications", "/settings/calendars", "/settings/calendars?edit=1", "/api/docs/live"),
     *("/settings/sla", "/settings/sla?edit=1", "/settings/escalation", "/settings/escalation?edit=1"),
 )

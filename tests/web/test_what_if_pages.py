@@ -1,0 +1,60 @@
+"""The page that asks what would have been, without a script."""
+
+import re
+
+from servicedesk.domain.times import HOUR
+from tests.served import Client, Desk
+
+PAGE = "/numbers/what-if"
+
+
+async def html(person: Client, path: str = PAGE) -> str:
+    answer = await person.get(path, headers={"Accept": "text/html"})
+    assert answer.status == 200
+    return str(answer.body.decode())
+
+
+async def ask(person: Client, **fields: str) -> tuple[int, str]:
+    answer = await person.call("POST", PAGE, data=fields, headers={"Accept": "text/html"})
+    return answer.status, answer.body.decode()
+
+
+async def test_the_page_shows_everybody_as_they_are_and_answers_what_was_changed(desk: Desk) -> None:
+    admin = await desk.admin(name="Ada", availability="away")
+    mia, leo = await desk.agent(name="Mia", max_tickets=1), await desk.agent(name="Leo", availability="away")
+    for number in range(3):
+        await admin.ticket(f"Number {number}")
+        desk.clock.advance(HOUR)
+
+    before = await html(admin)
+    status, after = await ask(admin, **{f"availability_{leo.id}": "available", f"max_tickets_{mia.id}": "1"})
+
+    assert 'id="found"' not in before
+    assert f'name="max_tickets_{mia.id}" inputmode="numeric" value="1"' in before
+    assert status == 200
+    assert re.search(r"Waited to the end</th><td>2</td><td>0</td>", after)
+    assert re.search(r">Leo</th><td>0 → 2</td>", after)
+    assert after.count(">Changed<") == 1
+
+
+async def test_what_makes_no_sense_is_said_and_kept_in_the_form(desk: Desk) -> None:
+    admin, agent = await desk.admin(), await desk.agent()
+
+    status, page = await ask(
+        admin, **{f"max_tickets_{agent.id}": "many", "weight_skills": "500", "from": "2030-01-01"}
+    )
+
+    assert status == 422
+    assert 'role="alert"' in page
+    assert 'value="many"' in page
+    assert 'value="500"' in page
+
+
+async def test_only_supervisors_ask(desk: Desk) -> None:
+    agent, rio = await desk.agent(), await desk.customer()
+
+    for person in (agent, rio):
+        assert (await person.get(PAGE, headers={"Accept": "text/html"})).status == 403
+        assert (await ask(person))[0] == 403
+    assert PAGE not in await html(agent, "/numbers")
+    assert PAGE in await html(await desk.admin(), "/numbers")
