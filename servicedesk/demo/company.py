@@ -3,9 +3,10 @@
 from functools import partial
 from typing import Final, NamedTuple
 
-from servicedesk.domain import escalation
+from servicedesk.domain import escalation, macros, saved_views
 from servicedesk.domain.calendars import Calendar, Holiday, Hours
 from servicedesk.domain.escalation import NEW, Do, Target, Tier, When, WhenKind, Whom
+from servicedesk.domain.macros import ME, Actions
 from servicedesk.domain.people import Availability, Preset, Role
 from servicedesk.domain.sla import Policy, Promise, Targets, pausing
 from servicedesk.domain.tickets import Priority, Status
@@ -42,6 +43,39 @@ IN_OFFICE_HOURS: Final = Policy(
 )
 
 _OF_RESOLUTION: Final = partial(When, kind=WhenKind.SHARE, clock=Promise.RESOLUTION)
+MACROS: Final = (
+    macros.Content(
+        name="Ask for details",
+        body="Hello {{requester.first_name}},\n\ncould you tell us since when this happens, and send a picture of the"
+        " message if there is one?\n\nThank you\n{{agent.first_name}}",
+        actions=Actions(status=Status.PENDING, assigned_to=ME),
+        is_shared=True,
+    ),
+    macros.Content(
+        name="Solved",
+        body="Hello {{requester.first_name}},\n\n“{{ticket.title}}” should be solved. If anything is left, just answer"
+        " and {{ticket.reference}} is open again.\n\n{{agent.first_name}}",
+        actions=Actions(status=Status.RESOLVED, assigned_to=ME),
+        is_shared=True,
+    ),
+    macros.Content(
+        name="Wait for the supplier",
+        body="The supplier was asked; {{agent.name}} looks again tomorrow.",
+        is_internal=True,
+        actions=Actions(status=Status.ON_HOLD, comment="The supplier was asked.", add_tags=("supplier",)),
+        is_shared=True,
+    ),
+)
+"""What everybody says again and again."""
+VIEWS: Final = (
+    saved_views.Content(
+        name="Urgent",
+        query="priority=high,critical&status=new,open,in_progress&sort=-priority",
+        is_shared=True,
+    ),
+    saved_views.Content(name="With the supplier", query="status=on_hold&sort=updated_at", is_shared=True),
+)
+
 LEFT_LYING: Final = escalation.Policy(
     name="Left lying",
     is_default=True,

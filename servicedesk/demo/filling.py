@@ -13,18 +13,31 @@ from servicedesk.demo.company import (
     IN_OFFICE,
     IN_OFFICE_HOURS,
     LEFT_LYING,
+    MACROS,
     OFFICE_HOURS,
     OWNER,
     STORIES,
+    VIEWS,
     Step,
     Story,
 )
 from servicedesk.demo.things import content_of
-from servicedesk.desk import agenda, calendars, files, messages, people, policies, setup, tickets
+from servicedesk.desk import (
+    agenda,
+    calendars,
+    files,
+    macros,
+    messages,
+    people,
+    policies,
+    saved_views,
+    setup,
+    tickets,
+)
 from servicedesk.desk import escalation as escalations
 from servicedesk.desk import notifications as telling
 from servicedesk.domain.files import NewFile, served_as
-from servicedesk.domain.people import Availability, Role, User
+from servicedesk.domain.people import SUPERVISORS, Availability, Role, User
 from servicedesk.domain.tickets import Status
 from servicedesk.domain.times import HOUR, MINUTE, Instant, parse
 from servicedesk.media.files import THUMBNAIL, Media
@@ -78,6 +91,7 @@ async def fill(db: Database, media: Media, *, password_hash: str, ids: Iterator[
     crowd = await db.write(_people, password_hash, at=now - WEEKS)
     await db.write(_promises, at=now - WEEKS)
     await db.write(_escalation, at=now - WEEKS)
+    await db.write(_kept, crowd.values(), at=now - WEEKS)
     life = _Life(db, media, crowd, ids)
     lived = now - WEEKS
     for event in sorted(_events(now)):
@@ -237,6 +251,17 @@ def _escalation(tx: Tx, *, at: Instant) -> None:
     """Have all teams' late tickets escalate; what the stories tell of assignments stays as it is told."""
     if not escalation.page(tx, limit=1):
         escalations.create(tx, LEFT_LYING, at=at)
+
+
+def _kept(tx: Tx, everybody: Iterable[User], *, at: Instant) -> None:
+    """Have somebody who may share it write down what everybody uses."""
+    boss = next((user for user in everybody if user.role in SUPERVISORS), None)
+    if boss is None:
+        return
+    for content in MACROS:
+        macros.create(tx, content, by=boss, at=at)
+    for view in VIEWS:
+        saved_views.create(tx, view, by=boss, at=at)
 
 
 def _doors(crowd: dict[str, User]) -> tuple[tuple[str, Role], ...]:
