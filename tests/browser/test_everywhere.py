@@ -18,6 +18,7 @@ PAGES: Final = (
     *("/people", "/people?edit=1", "/settings", "/api/docs"),
     *("/notifications", "/settings/calendars", "/settings/calendars?edit=1", "/api/docs/live"),
     *("/settings/sla", "/settings/sla?edit=1", "/settings/escalation", "/settings/escalation?edit=1"),
+    *("/settings/macros", "/settings/views", "/tickets/1/macros"),
 )
 PHONE: Final = {"width": 390, "height": 844}
 
