@@ -48,6 +48,9 @@ class Life:
         policy = await self.admin.post("/api/sla/policies/", {"name": "Strict", "targets": targets})
         assert policy.status == 201, policy.body
         self.policy = policy.body["id"]
+        for query in ("tag=vip&sort=-created_at", "assigned_to=me,none&q=printer", "q=has:file%20team:roof"):
+            view = await self.lead.post("/api/views/", {"name": query, "query": query, "is_shared": True})
+            assert view.status == 201, view.body
         return self
 
     @property

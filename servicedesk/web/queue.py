@@ -170,10 +170,7 @@ class Look(NamedTuple):
 
 def table_href(query: TicketQuery) -> str:
     """Return the address of the same list as a table."""
-    asked = msgspec.to_builtins(msgspec.structs.replace(query, format=Format.CSV))
-    return "/api/tickets/?" + urlencode(
-        {name: ",".join(value) if isinstance(value, list) else value for name, value in asked.items()}
-    )
+    return f"/api/tickets/?{query_string(msgspec.structs.replace(query, format=Format.CSV))}"
 
 
 def views_for(conn: Connection, actor: User) -> tuple[View, ...]:
