@@ -7,7 +7,7 @@ import msgspec
 from aiohttp import web
 from multidict import MultiMapping
 
-from servicedesk.domain.assignment import BALANCED, FactorName
+from servicedesk.domain.assignment import WEIGHT_MAX, FactorName
 from servicedesk.domain.errors import Invalid, Refused
 from servicedesk.domain.people import Availability
 from servicedesk.domain.staffing import Agent, Staffed
@@ -18,6 +18,8 @@ from servicedesk.web.api import Call, encode
 from servicedesk.web.frame import Content
 
 _AVAILABILITIES: Final = ((str(Availability.AVAILABLE), "Available"), (str(Availability.AWAY), "Away"))
+
+_SEE_BELOW: Final = "Something below makes no sense as it is."
 
 
 async def page(call: Call) -> web.Response:
@@ -34,7 +36,7 @@ async def ask(call: Call) -> web.StreamResponse:
         asked = decode.body(encode(_asked(fields, people)), replays.StaffSimulation)
         found = await replays.simulate_staff(call, asked)
     except Refused as refusal:
-        return await _show(call, typed, refusal=_said(refusal), status=problems.status_of(refusal))
+        return await _show(call, typed, refusal=refusal, status=problems.status_of(refusal))
     return await _show(call, typed, found=found)
 
 
@@ -78,21 +80,21 @@ async def _show(
     typed: Mapping[str, str],
     *,
     found: Staffed | None = None,
-    refusal: str | None = None,
+    refusal: Refused | None = None,
     status: int = 200,
 ) -> web.Response:
     def read(conn: Connection) -> Content:
-        return {"agents": [_row(agent, typed) for agent in stored.agents(conn)]}
+        able = [agent for agent in stored.agents(conn) if agent.takes_any or agent.teams]
+        return {"agents": [_row(agent, typed) for agent in able]}
 
+    errors = _by_field(refusal)
     extra: Content = {
         "found": msgspec.to_builtins(found) if found else None,
-        "refusal": refusal,
+        "errors": errors,
+        "refusal": errors.get("weights", _SEE_BELOW if errors else refusal.detail) if refusal else None,
         "typed": typed,
         "availabilities": _AVAILABILITIES,
-        "weights": [
-            (str(name), wording.factor_label(name), usual)
-            for name, usual in zip(FactorName, BALANCED, strict=True)
-        ],
+        "weights": [(str(name), wording.factor_label(name)) for name in FactorName],
     }
     return await frame.show(call, "what_if.html", read, extra=extra, status=status)
 
@@ -103,9 +105,20 @@ def _row(agent: Agent, typed: Mapping[str, str]) -> Content:
     return {"id": agent.id, "name": agent.name, **shown, "is_changed": shown != now}
 
 
-def _said(refusal: Refused) -> str:
+def _by_field(refusal: Refused | None) -> dict[str, str]:
+    """Return what is wrong by the name of the form's field."""
     if not isinstance(refusal, Invalid):
-        return refusal.detail
-    return " ".join(
-        f"{error.pointer.strip('/').replace('/', ' ')} {error.message}." for error in refusal.errors
-    )
+        return {}
+    said = {}
+    for error in refusal.errors:
+        name, *rest = error.pointer.strip("/").split("/")
+        message = error.message
+        if name == "weights" and rest:
+            name, message = f"weight_{rest[0]}", f"a number from 0 to {WEIGHT_MAX}"
+        elif name == "weights":
+            message = f"the weights {message}"
+        elif name == "agents" and len(rest) > 1:
+            name = f"{rest[1]}_{rest[0]}"
+            message = "a number from 0 to 1000" if rest[1] == "max_tickets" else message
+        said[name] = message[:1].upper() + message[1:]
+    return said

@@ -19,6 +19,13 @@ async def ask(person: Client, **fields: str) -> tuple[int, str]:
     return answer.status, answer.body.decode()
 
 
+def wrong(page: str) -> list[str]:
+    """Return the names of the fields that the page calls wrong."""
+    return [
+        re.findall(r'name="([^"]*)"', tag)[0] for tag in re.findall(r"<input[^>]*aria-invalid[^>]*>", page)
+    ]
+
+
 async def test_the_page_shows_everybody_as_they_are_and_answers_what_was_changed(desk: Desk) -> None:
     admin = await desk.admin(name="Ada", availability="away")
     mia, leo = await desk.agent(name="Mia", max_tickets=1), await desk.agent(name="Leo", availability="away")
@@ -37,17 +44,29 @@ async def test_the_page_shows_everybody_as_they_are_and_answers_what_was_changed
     assert after.count(">Changed<") == 1
 
 
-async def test_what_makes_no_sense_is_said_and_kept_in_the_form(desk: Desk) -> None:
+async def test_what_makes_no_sense_is_said_beside_its_field_and_kept_in_the_form(desk: Desk) -> None:
     admin, agent = await desk.admin(), await desk.agent()
 
-    status, page = await ask(
-        admin, **{f"max_tickets_{agent.id}": "many", "weight_skills": "500", "from": "2030-01-01"}
-    )
+    status, page = await ask(admin, **{f"max_tickets_{agent.id}": "many", "weight_skills": "500"})
 
     assert status == 422
+    assert wrong(page) == ["weight_skills", f"max_tickets_{agent.id}"]
+    assert "A number from 0 to 100<" in page
     assert 'role="alert"' in page
     assert 'value="many"' in page
     assert 'value="500"' in page
+    assert wrong((await ask(admin, **{"from": "yesterday"}))[1]) == ["from"]
+    assert wrong((await ask(admin, **{"from": "2030-01-02", "to": "2030-01-01"}))[1]) == ["from"]
+    assert "The weights must not all be 0" in (await ask(admin, weight_skills="0"))[1]
+
+
+async def test_people_to_whom_no_ticket_could_be_given_are_not_asked_about(desk: Desk) -> None:
+    admin, lead, agent = await desk.admin(), await desk.admin(), await desk.agent()
+    await desk.team("Network", lead)
+
+    page = await html(admin)
+
+    assert [f'name="skills_{each.id}"' in page for each in (admin, lead, agent)] == [False, True, True]
 
 
 async def test_only_supervisors_ask(desk: Desk) -> None:
