@@ -25,7 +25,8 @@ _CANDIDATE: Final = (
 _FAMILIAR_AMONG: Final = 10
 _USER: Final = "id, email, name, role, is_active, max_tickets, skills, availability, calendar_id, created_at"
 _TEAM: Final = (
-    "id, name, assignment, weights, return_after_minutes, lead_id, sla_policy_id, escalation_policy_id, created_at"
+    "id, name, assignment, weights, return_after_minutes, lead_id, sla_policy_id, "
+    "escalation_policy_id, created_at"
 )
 
 

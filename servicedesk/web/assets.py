@@ -66,7 +66,16 @@ class Assets:
         self.version = blake2b(every.encode(), digest_size=6).hexdigest()
 
 
-_NOT_AHEAD: Final = {"app.js", "line.js", "worker.js", "alone.js", "bell.js", "mentions.js", "macros.js", "lightbox.js"}
+_NOT_AHEAD: Final = {
+    "app.js",
+    "line.js",
+    "worker.js",
+    "alone.js",
+    "bell.js",
+    "mentions.js",
+    "macros.js",
+    "lightbox.js",
+}
 """Modules that a page names itself, or that are fetched when somebody needs them."""
 ASSETS = web.AppKey("assets", Assets)
 

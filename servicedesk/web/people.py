@@ -80,6 +80,7 @@ class WeightsIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     skills: Weight
     continuity: Weight
 
+
 def _some_weight(raw: Any, pointer: str) -> Iterator[FieldError]:
     if not any(msgspec.structs.astuple(msgspec.convert(raw, WeightsIn, from_attributes=True))):
         yield FieldError(pointer, "invalid", "must not all be 0")

@@ -44,7 +44,12 @@ async def a_lived_in_desk(desk: Desk) -> Client:
     path = f"/api/tickets/{ticket['id']}"
     await agent.post(f"{path}/messages", {"body": "Which one, @mara?\n\n| a | b |\n|---|---|\n| 1 | 2 |"})
     await agent.post(f"{path}/messages", {"body": "He means 4B, @ada.admin.", "is_internal": True})
-    tier = {"when": {"kind": "manual"}, "whom": {"kind": "assignee"}, "do": ["notify"], "acknowledge_minutes": 30}
+    tier = {
+        "when": {"kind": "manual"},
+        "whom": {"kind": "assignee"},
+        "do": ["notify"],
+        "acknowledge_minutes": 30,
+    }
     await admin.post("/api/escalation/policies/", {"name": "Watch", "is_default": True, "tiers": [tier]})
     await agent.post(f"{path}/escalate", {"reason": "It burns for real now."})
     for n in range(4):
