@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from servicedesk.domain.times import SECOND, Instant
+from servicedesk.live.gate import Gate
 from servicedesk.live.outbox import Outbox
 from servicedesk.live.protocol import LIMITS, PING_AFTER, PONG_WITHIN, Close
 from servicedesk.live.rate import Rate
@@ -55,6 +56,7 @@ class Connection:
         "_ending",
         "_ending_since",
         "_flush",
+        "_gate",
         "_held",
         "_line",
         "_log",
@@ -82,6 +84,7 @@ class Connection:
         line: Line,
         log: Log,
         clock: Clock,
+        gate: Gate,
         *,
         connection_id: str,
         user_id: int,
@@ -99,6 +102,7 @@ class Connection:
         self._line = line
         self._log = log
         self._clock = clock
+        self._gate = gate
         self._outbox = Outbox()
         self._behind: list[Seat] = []
         self._held = False
@@ -135,7 +139,7 @@ class Connection:
     def reply(self, frame: bytes) -> None:
         """Queue the answer to a command."""
         if not self.ending:
-            self._outbox.reply(frame, self._clock())
+            self._outbox.reply(frame)
             self._nudge()
 
     def fall_behind(self, seat: Seat) -> None:
@@ -278,7 +282,7 @@ class Connection:
             await self._line.send(frames)
             self._sending_since = None
         if self._outbox:
-            await asyncio.sleep(0)  # the others' turn
+            await self._turn()
         if self._overfull_since is not None and not self._outbox and not self._behind:
             self._overfull_since = None
 
@@ -299,7 +303,7 @@ class Connection:
         if frames is None:
             self.end(Close.SLOW, b"the log no longer has what was missed")
         elif frames:
-            self._outbox.replay(seat, frames, self._clock())
+            self._outbox.replay(seat, frames)
             seat.seq += len(frames)
             self._behind.append(seat)
         else:
@@ -309,11 +313,18 @@ class Connection:
         self._overfull_since = None
         self._wake = asyncio.get_running_loop().create_future()
         await self._wake
-        self._wake = None
+
+    async def _turn(self) -> None:
+        """Let the others send."""
+        turn = asyncio.get_running_loop().create_future()
+        self._gate.queue(turn)
+        await turn
 
     def _nudge(self) -> None:
-        if self._wake is not None and not self._wake.done():
-            self._wake.set_result(None)
+        wake = self._wake
+        if wake is not None:
+            self._wake = None
+            self._gate.queue(wake)
         relief = self._relief
         if relief is not None and (self._done or self._outbox.reply_bytes <= REPLY_BYTES):
             self._relief = None

@@ -1,6 +1,8 @@
 """Who hears what: people, their sockets and the rooms they are in, in step with what the database tells."""
 
 import asyncio
+import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, Protocol
 
@@ -20,11 +22,16 @@ from servicedesk.domain.times import SECOND, Instant
 from servicedesk.live import rooms
 from servicedesk.live.awareness import Awareness
 from servicedesk.live.connection import Clock, Connection, Log
+from servicedesk.live.gate import Gate
 from servicedesk.live.protocol import LIMITS, Close
 from servicedesk.live.seat import Seat
 
+log = logging.getLogger(__name__)
+
 DRAIN_WITHIN: Final = 2.0
 """Seconds that all sockets together have to say goodbye."""
+HEARD_AT_ONCE: Final = 1024
+"""Events times sockets that are passed on in one turn of the loop: two or three milliseconds."""
 _CHECK_EVERY: Final = 1 * SECOND
 _REASONS: Final = {Close.SESSION_ENDED: b"session ended", Close.DEACTIVATED: b"deactivated"}
 _NEW_MESSAGE: Final = f'{{"event":"{Event.NEW_MESSAGE}"'.encode()
@@ -58,6 +65,9 @@ class Hub:
         self._rooms: dict[str, set[Seat]] = {}
         self._checked_at: Instant = clock()
         self._nobody: asyncio.Event | None = None
+        self._notices: deque[object] = deque()
+        self._passing: Iterator[None] | None = None
+        self.gate = Gate()
         self.draining = False
         self.awareness = Awareness(self.whisper, clock, wall, self._name_of)
 
@@ -135,17 +145,53 @@ class Hub:
     # What the database tells --------------------------------------------------
 
     def hear(self, notices: Sequence[object]) -> None:
-        """Pass on what a commit has to tell, in the order of the log.
+        """Pass on what a commit has to tell, in the order of the log; what is much, in several turns of the loop.
 
         Whoever lost access or session in it hears nothing that comes after.
         """
-        for notice in notices:
+        self._notices.extend(notices)
+        if self._passing is None:
+            self._passing = self._pass_on()
+            self._go_on()
+
+    def _go_on(self) -> None:
+        passing = self._passing
+        assert passing is not None
+        try:
+            next(passing)
+        except StopIteration:
+            self._passing = None
+        except Exception:
+            log.exception("an event was not passed on")
+            self._passing = self._pass_on()
+            asyncio.get_running_loop().call_soon(self._go_on)
+        else:
+            asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _pass_on(self) -> Iterator[None]:
+        """Pass on everything, with a pause wherever it is enough for one turn."""
+        heard = 0
+        while self._notices:
+            notice = self._notices.popleft()
             if isinstance(notice, Told):
-                self._tell(notice)
+                for seats in self._seats(notice.room):
+                    heard += len(seats)
+                    if heard > HEARD_AT_ONCE:
+                        yield
+                        heard = len(seats)
+                    for seat in seats:
+                        seat.hear(notice.seq, notice.frame)
+                if notice.frame.startswith(_NEW_MESSAGE):
+                    self._end_typing(notice)
             elif isinstance(notice, SessionsEnded):
                 self._end_sessions(notice)
             elif isinstance(notice, PersonChanged):
                 self.refresh(notice.user_id)
+
+    def _seats(self, room: str) -> list[tuple[Seat, ...]]:
+        """Return who sits in the room now, in parts that are small enough for one turn."""
+        seats = tuple(self._rooms.get(room, ()))
+        return [seats[n : n + HEARD_AT_ONCE] for n in range(0, len(seats), HEARD_AT_ONCE)]
 
     def refresh(self, user_id: int) -> None:
         """Look at a person anew: what they may hear, and how they are called."""
@@ -163,16 +209,6 @@ class Hub:
             self.awareness.renamed(user_id)
         if user.role is not before.role:
             self._reseat(person)
-
-    def _tell(self, told: Told) -> None:
-        seats = self._rooms.get(told.room)
-        if seats is None:
-            return
-        seq, frame = told.seq, told.frame
-        for seat in seats:
-            seat.hear(seq, frame)
-        if frame.startswith(_NEW_MESSAGE):
-            self._end_typing(told)
 
     def _end_typing(self, told: Told) -> None:
         room = rooms.named(told.room)

@@ -2,7 +2,8 @@
 
 from collections import deque
 from collections.abc import Iterable
-from typing import Final
+from itertools import islice
+from typing import Any, Final
 
 from servicedesk.domain.times import Instant
 from servicedesk.live.protocol import LIMITS
@@ -15,9 +16,6 @@ SEND_BYTES: Final = 65_536
 SEND_FRAMES: Final = 64
 """What goes out together, about: one call of the network costs more than all else about a frame."""
 
-_Item = tuple[bytes, Seat | None, Instant, bool]
-"""A frame, the room it comes from, since when it waits, and whether it counts against the limits."""
-
 
 class Outbox:
     """A queue with bounds. Live events count against them; replies and replays, which the client asked for, do not."""
@@ -25,7 +23,11 @@ class Outbox:
     __slots__ = ("_bytes", "_counted", "_items", "reply_bytes")
 
     def __init__(self) -> None:
-        self._items: deque[_Item] = deque()
+        self._items: deque[Any] = deque()
+        """In threes: a frame, the room it comes from, since when it waits if it counts against the limits.
+
+        Laid out flat, since a hundred sockets that do not read would leave memory in shreds.
+        """
         self._counted = 0
         self._bytes = 0
         self.reply_bytes = 0
@@ -39,7 +41,7 @@ class Outbox:
             return False
         self._counted += 1
         self._bytes += len(frame)
-        self._items.append((frame, seat, now, True))
+        self._items += (frame, seat, now)
         return True
 
     def whisper(self, frame: bytes, now: Instant) -> None:
@@ -47,16 +49,17 @@ class Outbox:
         if self._counted < SOFT_ITEMS and self._bytes + len(frame) <= SOFT_BYTES:
             self._counted += 1
             self._bytes += len(frame)
-            self._items.append((frame, None, now, True))
+            self._items += (frame, None, now)
 
-    def reply(self, frame: bytes, now: Instant) -> None:
+    def reply(self, frame: bytes) -> None:
         """Take the answer to a command."""
         self.reply_bytes += len(frame)
-        self._items.append((frame, None, now, False))
+        self._items += (frame, None, None)
 
-    def replay(self, seat: Seat, frames: Iterable[bytes], now: Instant) -> None:
+    def replay(self, seat: Seat, frames: Iterable[bytes]) -> None:
         """Take events that were read from the log."""
-        self._items.extend((frame, seat, now, False) for frame in frames)
+        for frame in frames:
+            self._items += (frame, seat, None)
 
     def take(self, *, batch: bool) -> list[bytes]:
         """Return the next frames, few enough for one send; as a batch they are one array.
@@ -64,11 +67,11 @@ class Outbox:
         None come from rooms that were left meanwhile.
         """
         frames: list[bytes] = []
-        size = 0
+        size, pop = 0, self._items.popleft
         while self._items and size < SEND_BYTES and len(frames) < SEND_FRAMES:
-            item = self._items.popleft()
-            self._uncount(item)
-            frame, seat, _, _ = item
+            frame: bytes = pop()
+            seat: Seat | None = pop()
+            self._uncount(frame, seat, counts=pop() is not None)
             if seat is None or not seat.left:
                 frames.append(frame)
                 size += len(frame)
@@ -82,10 +85,9 @@ class Outbox:
 
     def waits_since(self) -> Instant | None:
         """Return since when the oldest live event waits."""
-        return next((since for _, _, since, counts in self._items if counts), None)
+        return next((since for since in islice(self._items, 2, None, 3) if since is not None), None)
 
-    def _uncount(self, item: _Item) -> None:
-        frame, seat, _, counts = item
+    def _uncount(self, frame: bytes, seat: Seat | None, *, counts: bool) -> None:
         if counts:
             self._counted -= 1
             self._bytes -= len(frame)

@@ -10,6 +10,7 @@ import struct
 import termios
 import time
 from collections.abc import AsyncIterator, Sequence
+from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Final
 
 import msgspec
@@ -36,6 +37,7 @@ from servicedesk.store import db, epoch, events, people, sessions, tickets
 from servicedesk.web import auth, commands
 from servicedesk.web.api import Call
 from servicedesk.web.commands import Talk
+from servicedesk.web.health import METER
 from servicedesk.web.keys import CLOCK, DB, SETTINGS
 from servicedesk.web.sessions import redeem
 
@@ -43,6 +45,8 @@ log = logging.getLogger(__name__)
 
 BEAT: Final = 0.25
 """Seconds between two looks at what time has changed."""
+UNREAD: Final = 65_536
+"""Bytes, about, that the system may keep for a socket whose client does not read; it would take megabytes by itself."""
 HELD: Final = 0.5
 """Seconds that a new socket has to say where it left off, before its own rooms begin to flow."""
 RETRY_FIRST: Final = 500
@@ -55,7 +59,15 @@ _head_64: Final = struct.Struct("!BBQ").pack
 
 
 def monotonic() -> Instant:
-    return time.monotonic_ns() // 1_000_000
+    """Return the same object as long as it is the same millisecond: thousands of frames note when they came."""
+    global _latest
+    now = time.monotonic_ns() // 1_000_000
+    if now != _latest:
+        _latest = now
+    return _latest
+
+
+_latest: Instant = 0
 
 
 # Coming in --------------------------------------------------
@@ -88,6 +100,7 @@ async def socket(call: Call) -> web.StreamResponse:
         line,
         hub.desk,
         monotonic,
+        hub.gate,
         connection_id=secrets.token_urlsafe(9),
         user_id=caller.user.id,
         session_id=caller.session_id,
@@ -183,6 +196,7 @@ class _Line:
             raise ConnectionResetError("gone before it was there")
         self._writer = writer
         self._transport: asyncio.WriteTransport = request.transport
+        self._transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_SNDBUF, UNREAD)
 
     async def send(self, frames: Sequence[bytes]) -> None:
         await self._write([part for frame in frames for part in (_head(WSMsgType.TEXT, len(frame)), frame)])
@@ -296,6 +310,7 @@ async def running(app: web.Application) -> AsyncIterator[None]:
     hub = app[HUB] = Hub(desk, monotonic, app[CLOCK])
     app[DB].listen(mark.hear)  # before anybody else hears of it
     app[DB].listen(hub.hear)
+    app[METER].gauges["sockets"] = ("Websockets that are open", lambda: len(hub))
     beating = asyncio.create_task(_beat(hub))
     yield
     beating.cancel()

@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, web
 
 from servicedesk.live.connection import Connection
+from servicedesk.live.gate import Gate
 from servicedesk.live.seat import Seat
 from servicedesk.web.live import _Line, monotonic
 
@@ -94,7 +95,7 @@ async def served(log: MemoryLog, time: Time) -> AsyncIterator[tuple[int, asyncio
     async def accept(request: web.Request) -> web.WebSocketResponse:
         ws = web.WebSocketResponse(compress=False, autoclose=False, autoping=False, timeout=1)
         line = _Line(await ws.prepare(request), request)
-        connection = Connection(line, log, time, connection_id="c", user_id=7, session_id=1)
+        connection = Connection(line, log, time, Gate(), connection_id="c", user_id=7, session_id=1)
         writer = asyncio.create_task(connection.write())
         made.set_result(connection)
         while (await ws.receive()).type in (WSMsgType.TEXT, WSMsgType.PONG):

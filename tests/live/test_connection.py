@@ -16,7 +16,8 @@ async def blocked(line: Wire) -> None:
     """Send to a client that does not read until the network takes no more."""
     seat = line.seat("desk")
     while line.connection._sending_since is None:
-        line.tell(seat, BIG)
+        if not line.connection._outbox:
+            line.tell(seat, BIG)
         await asyncio.sleep(0)
 
 

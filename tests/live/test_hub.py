@@ -1,17 +1,18 @@
 """Rooms and people over a real database, by a clock that the test turns."""
 
+import asyncio
 import json
 from itertools import count
 from typing import Any
 
 import pytest
 
-from servicedesk.domain.events import DESK, ticket_room
+from servicedesk.domain.events import DESK, SessionsEnded, Told, ticket_room
 from servicedesk.domain.times import MINUTE, SECOND
 from servicedesk.live.connection import Connection
-from servicedesk.live.hub import Hub
+from servicedesk.live.hub import HEARD_AT_ONCE, Hub
 from servicedesk.live.outbox import Outbox
-from servicedesk.live.protocol import Mode
+from servicedesk.live.protocol import Close, Mode
 from servicedesk.store import events
 from servicedesk.web.live import Desk as LiveDesk
 from tests.live.lines import Nowhere, Time
@@ -33,6 +34,7 @@ class House:
             Nowhere(),
             self.hub.desk,
             self.time,
+            self.hub.gate,
             connection_id=f"c{next(self._numbers)}",
             user_id=person.id,
             session_id=0,
@@ -153,3 +155,24 @@ async def test_who_is_idle_everywhere_is_away_among_the_viewers_too(house: House
     told = [f["data"] for f in read(watcher)]
     assert told[0]["status"] == "away"
     assert told[1]["viewers"][0]["state"] == "away"
+
+
+async def test_what_is_much_is_told_in_several_turns_of_the_loop_in_the_order_of_the_log(
+    house: House,
+) -> None:
+    agent = await house.desk.agent()
+    sockets = [house.enter(agent, DESK) for _ in range(HEARD_AT_ONCE)]
+    top = house.desk.db.peek(events.top, DESK)
+
+    told = [Told(DESK, top + n, b'{"seq":%d}' % n) for n in range(1, 5)]
+
+    house.hub.hear([*told[:3], SessionsEnded(agent.id, None, Close.SESSION_ENDED), told[3]])
+    heard = [[frame["seq"] for frame in read(socket)] for socket in sockets]
+    assert heard == [[1]] * len(sockets), "this is enough for one turn"
+    while not sockets[0].ending:
+        await asyncio.sleep(0)
+        for mine, socket in zip(heard, sockets, strict=True):
+            mine += [frame["seq"] for frame in read(socket)]
+
+    assert all(socket.ending for socket in sockets)
+    assert heard == [[1, 2]] * len(sockets), "whose session ended hears no more, also of what waited"
