@@ -2,7 +2,8 @@
 
 Tickets come when they really came, and keep whoever has them as busy as they really did: each counts against its agent
 for as long as it did from its first agent to its end, and gets its first answer as long after that as it really did.
-Everybody begins with empty hands. So the two sides differ by what was changed alone.
+One that never had an agent is like half of the others. Everybody begins with empty hands. So the two sides differ by
+what was changed alone.
 """
 
 import heapq
@@ -35,6 +36,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     priority: Priority
     skills: tuple[str, ...]
     requester_id: int
+    had_agent: bool = True
     handling: int | None
     """How long it counted against somebody; None if it still does."""
     answer: int | None
@@ -108,6 +110,7 @@ def staffed(
     end: Instant,
 ) -> Staffed:
     """Run the period twice: with the people as they are, and with the others and, if given, one set of weights."""
+    works = like_the_others(works)
     first, second = Run(works, teams, before, None, end), Run(works, teams, after, weights, end)
     shares = [
         AgentShares(PersonRef(agent.id, agent.name), first.share(agent.id), second.share(agent.id))
@@ -278,6 +281,8 @@ class Run:
         self._until(self._end)
         for place in self._places.values():
             place.count(self._end)
+        left = (number for line in self._lines.values() for _, number in line.waiting)
+        self._breached += sum(_is_late(self._works[number], self._end, self._end) for number in left)
 
     def _line(self, work: Work) -> Line:
         kind = (work.team_id, work.skills)
@@ -361,17 +366,31 @@ class Run:
             self._waits.append(at - work.at)
         if work.handling is not None and at + work.handling < self._end:
             heapq.heappush(self._ends, (at + work.handling, who))
-        if _is_late(work, at):
+        if _is_late(work, at, self._end):
             self._breached += 1
             place.breached += 1
 
 
-def _is_late(work: Work, at: Instant) -> bool:
-    answered = None if work.answer is None else at + work.answer
-    ended = None if work.handling is None else at + work.handling
+def like_the_others(works: Sequence[Work]) -> list[Work]:
+    """Return the tickets, those that never had an agent as they might have gone: at the median of the rest."""
+    handling = _median(w.handling for w in works if w.had_agent)
+    answer = _median(w.answer for w in works if w.had_agent)
+    usual = {"handling": handling, "answer": answer}
+    return [work if work.had_agent else msgspec.structs.replace(work, **usual) for work in works]
+
+
+def _median(lengths: Iterable[int | None]) -> int | None:
+    known = sorted(length for length in lengths if length is not None)
+    return known[nearest_rank(50, len(known)) - 1] if known else None
+
+
+def _is_late(work: Work, at: Instant, end: Instant) -> bool:
+    """Return whether a promise was broken before the end, had the ticket found its agent at the moment."""
+    # What ends without a word needs no answer any more.
+    answer = work.handling if work.answer is None else work.answer
     return any(
-        moment is not None and due is not None and moment > due
-        for moment, due in ((answered, work.answer_due_at), (ended, work.due_at))
+        due is not None and due < end and (length is None or at + length > due)
+        for length, due in ((answer, work.answer_due_at), (work.handling, work.due_at))
     )
 
 

@@ -76,6 +76,7 @@ def _work(rows: list[Any]) -> Work:
         priority=Priority(priority),
         skills=_words(skills),
         requester_id=requester_id,
+        had_agent=began is not None,
         handling=busy if is_over else None,
         answer=None if answered is None or began is None else max(0, answered - began),
         answer_due_at=answer_due,

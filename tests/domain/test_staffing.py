@@ -11,7 +11,7 @@ from servicedesk.domain import assignment
 from servicedesk.domain.assignment import Candidate, Wanted, turn
 from servicedesk.domain.calendars import Calendar
 from servicedesk.domain.people import Availability, Preset
-from servicedesk.domain.staffing import Agent, Run, Team, Work, other, staffed
+from servicedesk.domain.staffing import Agent, Run, Team, Work, like_the_others, other, staffed
 from servicedesk.domain.tickets import Priority
 from servicedesk.domain.times import DAY, HOUR, MINUTE
 
@@ -221,6 +221,30 @@ def test_late_is_what_would_have_been_answered_or_ended_too_late() -> None:
 
     assert run([in_time, waits], agent(1, max_tickets=1)).side().breached == 1
     assert run([in_time, waits], agent(1, max_tickets=2)).side().breached == 0
+
+
+def test_what_nobody_answers_or_nobody_gets_is_late_once_it_is_due() -> None:
+    silent = work(START, handling=None, answer_due_at=START + HOUR)
+    closed = work(START, handling=MINUTE, answer_due_at=START + HOUR)
+    stuck = work(START, handling=None, due_at=START + 2 * HOUR)
+    nobodys = work(START, answer=MINUTE, answer_due_at=START + 3 * HOUR, skills=("sap",))
+    works, one = [closed, silent, stuck, nobodys], agent(1)
+
+    breaches = [run(works, one, end=START + n * HOUR + 1).side().breached for n in range(4)]
+
+    assert breaches == [0, 1, 2, 3]
+    assert run(works, one).share(1).breached == 2
+
+
+def test_what_never_had_an_agent_is_like_half_of_the_others() -> None:
+    known = [work(START, handling=n * HOUR, answer=n * MINUTE) for n in (1, 2, 9)]
+    lost = work(START, had_agent=False, handling=None, answer=None)
+
+    *same, guessed = like_the_others([*known, lost])
+
+    assert same == known
+    assert (guessed.handling, guessed.answer) == (2 * HOUR, 2 * MINUTE)
+    assert like_the_others([lost]) == [lost]
 
 
 def test_both_sides_are_told_for_everybody() -> None:
