@@ -90,6 +90,13 @@ ROLES: Final[dict[Verb, frozenset[Role]]] = {
 """The roles that may ever do it; what it is done to may narrow that further."""
 
 
+class Notification(msgspec.Struct, frozen=True):
+    """Something that one person was told, as access sees it."""
+
+    id: int
+    user_id: int
+
+
 class Owned(msgspec.Struct, frozen=True, kw_only=True):
     """Something of a ticket, as access sees it: a file or a message."""
 
@@ -121,6 +128,8 @@ def _sees(actor: User, thing: object) -> bool:
             return actor.is_staff or (thing.requester_id == actor.id and not thing.is_internal)
         case Message():
             return actor.is_staff or not thing.is_internal
+        case Notification():
+            return thing.user_id == actor.id
         case User():
             return actor.is_staff or thing.id == actor.id
         case Team() | StoredCalendar() | StoredPolicy() | EscalationPolicy():

@@ -2,6 +2,7 @@
 
 from typing import Any, Final, NamedTuple
 
+from servicedesk.domain.access import Notification
 from servicedesk.domain.errors import NotFound
 from servicedesk.domain.notifications import Kind, NotificationBody, TicketRef
 from servicedesk.domain.people import PersonRef
@@ -38,6 +39,14 @@ def get(conn: Connection, user_id: int, notification_id: int) -> NotificationBod
     if row is None:
         raise NotFound(f"There is no notification {notification_id}.")
     return _notification(row)
+
+
+def addressed(conn: Connection, notification_id: int) -> Notification:
+    """Return whose notification it is, or raise NotFound."""
+    row = conn.execute("SELECT user_id FROM notifications WHERE id = ?", (notification_id,)).fetchone()
+    if row is None:
+        raise NotFound(f"There is no notification {notification_id}.")
+    return Notification(notification_id, row[0])
 
 
 def page(

@@ -29,6 +29,7 @@ from servicedesk.domain.views import (
 )
 from servicedesk.store import calendars as stored_calendars
 from servicedesk.store import escalation as stored_escalation
+from servicedesk.store import notifications as stored_notifications
 from servicedesk.store import people as stored_people
 from servicedesk.store import policies as stored_policies
 from servicedesk.store import tickets as stored
@@ -77,6 +78,7 @@ from servicedesk.web.api import Kind, Row, by_number, delete, form, get, page, p
 from servicedesk.web.lists import Page, Paging
 
 TICKET: Final = by_number(stored.get)
+NOTIFICATION: Final = by_number(stored_notifications.addressed)
 USER: Final = by_number(stored_people.get)
 ESCALATION_POLICY: Final = by_number(stored_escalation.get)
 CALENDAR: Final = by_number(stored_calendars.get)
@@ -258,7 +260,8 @@ NOTIFICATIONS: Final = (
         notifications.mark,
         body=notifications.NotificationPatch,
         returns=NotificationBody,
-        who=Verb.ANYTHING,
+        who=Verb.SEE,
+        on=NOTIFICATION,
         refuses=(404,),
     ),
 )

@@ -94,7 +94,8 @@ async def test_each_sees_only_what_concerns_them(desk: Desk) -> None:
         ("GET", "/api/notifications/?limit=0", None, 400),
         ("PATCH", "/api/notifications/1", {}, 422),
         ("PATCH", "/api/notifications/1", {"read": 1, "kind": "x"}, 422),
-        ("PATCH", "/api/notifications/1", {"read": True}, 404),
+        ("PATCH", "/api/notifications/99", {"read": True}, 404),
+        ("PATCH", "/api/notifications/99", {}, 404),
         ("PATCH", "/api/notifications/x", {"read": True}, 404),
         ("POST", "/api/notifications/read", {"up_to": -1}, 422),
         ("POST", "/api/notifications/read", {}, 422),
@@ -103,6 +104,7 @@ async def test_each_sees_only_what_concerns_them(desk: Desk) -> None:
 )
 async def test_bad_requests_are_refused(desk: Desk, method: str, path: str, body: Any, status: int) -> None:
     agent = await desk.agent()
+    await (await desk.admin()).ticket()
 
     assert (await agent.call(method, path, json=body)).status == status
 

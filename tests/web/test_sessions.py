@@ -36,7 +36,7 @@ async def test_hashes_and_tokens_are_in_no_user(desk: Desk) -> None:
     user = (await log_in(desk, "ada@example.org")).body["user"]
 
     shown = {"id", "email", "name", "role", "is_active", "max_tickets", "skills", "availability", "team_ids"}
-    assert user.keys() == shown | {"created_at"}
+    assert user.keys() == shown | {"calendar_id", "created_at"}
 
 
 async def test_every_way_to_be_wrong_is_answered_alike(desk: Desk) -> None:
