@@ -4,7 +4,7 @@ import asyncio
 import base64
 import os
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -14,13 +14,16 @@ PATIENCE: Final = 60.0
 """Seconds after which a test gives up; what should come at once may take long on a crowded machine."""
 
 
+T = TypeVar("T")
+
+
 class Frame(msgspec.Struct):
     """What is read of a frame from the desk; its data stay bytes."""
 
     event: str = ""
     room: str = ""
     seq: int = 0
-    reply_to: int | None = None
+    reply_to: int | str | None = None
     ok: bool = False
     data: msgspec.Raw = msgspec.Raw(b"null")
     error: dict[str, Any] = {}
@@ -92,9 +95,13 @@ class Wire(asyncio.Protocol):
         self.send(event, self._numbers, **data)
         return reply
 
+    def expect(self, number: int) -> asyncio.Future[Frame]:
+        """Return what will be the reply to a frame with this id, however it is sent."""
+        return self._asked.setdefault(number, self._loop.create_future())
+
     async def do(self, event: str, **data: Any) -> Any:
         """Send a command that is to succeed, and return the reply's data."""
-        reply = await asyncio.wait_for(self.asking(event, **data), PATIENCE)
+        reply = await within(self.asking(event, **data))
         assert reply.ok, reply.error
         return reply.all
 
@@ -145,8 +152,8 @@ class Wire(asyncio.Protocol):
 
     def _hear(self, frame: Frame) -> None:
         if frame.event == "":
-            reply = self._asked.pop(frame.reply_to or 0, None)
-            assert reply is not None, frame.error
+            assert isinstance(frame.reply_to, int), frame.error
+            reply = self._asked.pop(frame.reply_to)
             if not reply.done():
                 reply.set_result(frame)
         elif frame.event == "connected" and self.greeting is None:
@@ -165,6 +172,10 @@ class Wire(asyncio.Protocol):
         self._asked.clear()
 
 
+async def within(awaited: asyncio.Future[T]) -> T:
+    return await asyncio.wait_for(awaited, PATIENCE)
+
+
 async def dial(port: int, token: str, heard: Callable[[Frame], None] | None = None, **line: Any) -> Wire:
     """Open a socket and send the handshake; its greeting comes later, or why there is none."""
     loop = asyncio.get_running_loop()
@@ -178,7 +189,7 @@ async def dial(port: int, token: str, heard: Callable[[Frame], None] | None = No
 async def connect(port: int, token: str, heard: Callable[[Frame], None] | None = None, **line: Any) -> Wire:
     """Open a socket and wait for its greeting."""
     wire = await dial(port, token, heard, **line)
-    await asyncio.wait_for(wire.greeted, PATIENCE)
+    await within(wire.greeted)
     return wire
 
 

@@ -62,6 +62,28 @@ async def test_nobody_and_a_dead_token_get_401(desk: Desk) -> None:
     )
 
 
+async def test_whose_session_was_ended_is_refused_by_every_door(desk: Desk) -> None:
+    admin, agent, gone = await desk.admin(), await desk.agent(), await desk.agent()
+    browser = await cookie(desk, agent)
+    token = browser["Cookie"].removeprefix("servicedesk=")
+    made = (await agent.post("/api/auth/tokens", {"name": "bot"})).body
+    bot = desk.client(agent.user, made["token"])
+    doors = [
+        {**browser, "Origin": desk.url},
+        {"Authorization": f"Bearer {bot.token}"},
+        {"Authorization": f"Bearer {gone.token}"},
+        {"Sec-WebSocket-Protocol": await ticket(bot)},
+        {"Sec-WebSocket-Protocol": await ticket(gone)},
+        {**await cookie(desk, gone), "Origin": desk.url},
+    ]
+
+    assert (await desk.client(agent.user, token).post("/api/auth/logout")).status == 204
+    assert (await agent.delete(f"/api/auth/tokens/{made['id']}")).status == 204
+    assert (await admin.patch(f"/api/users/{gone.id}", {"is_active": False})).status == 200
+
+    assert [await refusal(desk, door) for door in doors] == [(401, "unauthenticated")] * len(doors)
+
+
 async def test_a_cookie_from_our_own_page_is_let_in(desk: Desk) -> None:
     agent = await desk.agent()
 

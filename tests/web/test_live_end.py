@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession, WSMsgType, web
+from aiohttp import ClientSession, web
 
 from servicedesk.web.live import HUB
 from tests.served import Client, Desk
@@ -121,47 +121,6 @@ async def test_a_socket_that_has_ended_leaves_nothing_to_the_garbage_collector(d
 
 def _sockets() -> int:
     return sum(isinstance(thing, web.WebSocketResponse) for thing in gc.get_objects())
-
-
-async def test_an_announced_giant_is_refused_without_waiting_for_it(desk: Desk) -> None:
-    agent = await desk.agent()
-    ticket_id = (await agent.ticket())["id"]
-    sock = await deaf(desk, agent, ticket_id)
-    loop = asyncio.get_running_loop()
-
-    await loop.sock_sendall(sock, bytes([0x81, 0xFF]) + (1 << 40).to_bytes(8, "big") + bytes(4) + b"x" * 1000)
-
-    got = b""
-    async with asyncio.timeout(5):
-        while chunk := await loop.sock_recv(sock, 65536):
-            got += chunk
-    assert b"\x88\x02" + (1009).to_bytes(2, "big") in got or b"\x03\xf1" in got
-    sock.close()
-
-
-async def test_one_byte_fragments_are_put_together(desk: Desk) -> None:
-    agent = await desk.agent()
-    ws = await agent.session.ws_connect("/ws")
-    await ws.receive()
-    writer = ws._writer
-    text = b'{"event":"leave_ticket","id":"f","data":{"ticket_id":1}}'
-
-    for n in range(len(text)):
-        first, last = n == 0, n == len(text) - 1
-        opcode = (1 if first else 0) | (0x80 if last else 0)
-        writer.transport.write(bytes([opcode, 0x81, 0, 0, 0, 0, text[n]]))
-
-    assert (await ws.receive_json(timeout=5))["reply_to"] == "f"
-
-
-async def test_invalid_utf8_ends_the_socket_as_the_standard_says(desk: Desk) -> None:
-    agent = await desk.agent()
-    ws = await agent.session.ws_connect("/ws")
-    await ws.receive()
-
-    await ws.send_frame(b'{"event":"\xff"}', WSMsgType.TEXT)
-
-    assert (await ws.receive(timeout=5)).data == 1007
 
 
 async def test_on_shutdown_every_socket_is_closed_with_a_hint_when_to_come_back(desk: Desk) -> None:
