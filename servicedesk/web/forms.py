@@ -19,6 +19,7 @@ from servicedesk.web import (
     auth,
     decode,
     escalation,
+    exclusions,
     files,
     messages,
     notifications,
@@ -126,6 +127,14 @@ async def assign(call: Call) -> web.StreamResponse:
     chosen = fields.get("assigned_to", "")
     values: Values = {"auto": True} if chosen == "auto" else {"assigned_to": _id(chosen)}
     await tickets.assign(call, _body(values, tickets.Assign))
+    return _to_ticket(call)
+
+
+async def exclude(call: Call) -> web.StreamResponse:
+    """Let the desk choose those again who are not ticked any more."""
+    fields = await auth.form_fields(call.request)
+    user_ids = [identifier(text) for text in fields.getall("user_ids", [])]
+    await exclusions.replace(call, _body({"user_ids": user_ids}, exclusions.Exclusions))
     return _to_ticket(call)
 
 

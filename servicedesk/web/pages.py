@@ -14,7 +14,17 @@ from servicedesk.domain import mentions, views, workflow
 from servicedesk.domain.people import User
 from servicedesk.domain.tickets import Status, Ticket
 from servicedesk.domain.times import Instant
-from servicedesk.store import drafts, history, messages, notifications, people, reading, tickets, watchers
+from servicedesk.store import (
+    drafts,
+    exclusions,
+    history,
+    messages,
+    notifications,
+    people,
+    reading,
+    tickets,
+    watchers,
+)
 from servicedesk.store import escalation as stored_escalation
 from servicedesk.store.db import Connection
 from servicedesk.web import frame, queue, wording
@@ -154,6 +164,7 @@ def _ticket(
         "history": changes,
         "names": _names(conn, changes, staff),
         "decision": msgspec.to_builtins(made[-1][1]) if made else None,
+        "barred": exclusions.of_ticket(conn, ticket_id) if staff else [],
         "drafts": {kind: body for kind, (body, _) in kept.items()},
         "draft_times": {kind: at for kind, (_, at) in kept.items()},
         "files": attached,

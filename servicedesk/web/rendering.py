@@ -78,6 +78,8 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "initials": wording.initials,
     "status_label": wording.status_label,
     "exclusion_label": wording.exclusion_label,
+    "decision_text": wording.decision_text,
+    "barred_label": wording.barred_label,
     "file_size": wording.file_size,
     "file_icon": wording.file_icon,
     "duration": wording.duration,

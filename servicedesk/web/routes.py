@@ -673,6 +673,7 @@ FORMS: Final = (
     form("/tickets/{id}/status", forms.move, who=Verb.MOVE, on=TICKET),
     form("/tickets/{id}/priority", forms.prioritise, who=Verb.PRIORITISE, on=TICKET),
     form("/tickets/{id}/assign", forms.assign, who=Verb.ASSIGN, on=TICKET),
+    form("/tickets/{id}/exclusions", forms.exclude, who=Verb.ASSIGN, on=TICKET),
     form("/tickets/{id}/details", forms.edit_details, who=Verb.EDIT_TICKET, on=TICKET),
     form("/tickets/{id}/watch", forms.watch, who=Verb.WATCH, on=TICKET),
     form("/tickets/{id}/acknowledge", forms.acknowledge, who=Verb.ESCALATE, on=TICKET),

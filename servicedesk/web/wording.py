@@ -5,7 +5,9 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, tzinfo
 from typing import Any, Final
 
+from servicedesk.domain.assignment import BarredBy
 from servicedesk.domain.escalation import Target, Tier, WhenKind
+from servicedesk.domain.people import Preset
 from servicedesk.domain.tickets import Priority, Status
 from servicedesk.domain.times import DAY, HOUR, MINUTE, SECOND, Instant, parse
 from servicedesk.domain.workflow import FACES
@@ -40,6 +42,17 @@ _ACTIONS: Final = {
     "reassign": ("reassign", "reassigned"),
     "tag": ("tag", "tagged"),
 }
+_OCCASIONS: Final = {
+    "requested": "when somebody asked",
+    "became_free": "after it had waited",
+    "returned": "after its agent had said nothing for too long",
+    "reopened": "when it was reopened",
+    "escalated": "when it was escalated",
+}
+_BARRED: Final = {
+    BarredBy.RETURNED: "said nothing for too long",
+    BarredBy.BY_HAND: "set by hand",
+}
 _EXCLUSIONS: Final = {
     "inactive": "deactivated",
     "away": "away",
@@ -47,7 +60,7 @@ _EXCLUSIONS: Final = {
     "missing_skill": "lacks a skill",
     "not_in_team": "not in the team",
     "outside_hours": "outside working hours",
-    "excluded": "left out",
+    "excluded": "not to get this ticket",
 }
 
 
@@ -196,6 +209,26 @@ def _minutes(minutes: int) -> str:
 
 def factor_label(name: str) -> str:
     return name.replace("_", " ").capitalize()
+
+
+def decision_text(made: Mapping[str, Any]) -> str:
+    """Return who was chosen and what for, or why nobody was, and what the occasion was."""
+    winner = made["winner"]
+    if winner:
+        able = {each["agent"]["id"]: each["score"] for each in made["candidates"] if each["eligible"]}
+        if able.get(winner["id"]) != max(able.values(), default=None):
+            return f"{winner['name']} had it before it was reopened"
+        said = f"{winner['name']} had the most points"
+    elif made["policy"] == Preset.MANUAL:
+        said = "People choose here; the points are advice"
+    else:
+        said = "Nobody was free"
+    occasion = _OCCASIONS.get(made["trigger"])
+    return f"{said} {occasion}" if occasion else said
+
+
+def barred_label(reason: str) -> str:
+    return _BARRED[BarredBy(reason)]
 
 
 def exclusion_label(code: str) -> str:

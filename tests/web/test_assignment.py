@@ -321,6 +321,25 @@ async def test_a_team_that_wants_it_no_longer_takes_nothing_back(desk: Desk) -> 
     assert [await agent_of(lead, each) for each in (ticket, theirs)] == [mia.id, None]
 
 
+async def test_the_tickets_page_names_who_is_left_out_and_takes_them_back(desk: Desk) -> None:
+    lead, mia, leo, team = await returning(desk)
+    ticket = (await lead.ticket(team_id=team))["id"]
+    await lead.put(f"/api/tickets/{ticket}/exclusions", {"user_ids": [leo.id]})
+    desk.clock.advance(30 * MINUTE)
+    await timers.fire(desk.app)
+
+    page = (await lead.get(f"/tickets/{ticket}")).body.decode()
+    assert "Nobody was free after its agent had said nothing for too long" in page
+    assert "not to get this ticket" in page
+    assert [who in page for who in ("said nothing for too long</span>", "set by hand</span>")] == [True, True]
+    form = {"user_ids": str(leo.id)}
+    assert (await mia.call("POST", f"/tickets/{ticket}/exclusions", data=form)).status == 303
+
+    excluded = (await lead.get(f"/api/tickets/{ticket}/exclusions")).body["items"]
+    assert [each["user"]["id"] for each in excluded] == [leo.id]
+    assert await agent_of(lead, ticket) == mia.id
+
+
 # The way back ----------------------------------------------------------------------------------------------
 
 

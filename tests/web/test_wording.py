@@ -1,5 +1,7 @@
 """How values read on a page."""
 
+from typing import Any
+
 import pytest
 
 from servicedesk.domain.times import DAY, HOUR, MINUTE, SECOND
@@ -56,3 +58,32 @@ def test_a_change_reads_like_a_sentence(changes: dict[str, dict[str, object]], s
 )
 def test_a_face_has_the_first_letters_of_the_name(name: str, letters: str) -> None:
     assert wording.initials(name) == letters
+
+
+def decided(winner: int | None, trigger: str, *scores: float, policy: str = "balanced") -> dict[str, Any]:
+    agents = [{"id": number, "name": f"Agent {number}"} for number in range(1, len(scores) + 1)]
+    return {
+        "policy": policy,
+        "winner": next((each for each in agents if each["id"] == winner), None),
+        "candidates": [
+            {"agent": agent, "eligible": score > 0, "score": score}
+            for agent, score in zip(agents, scores, strict=True)
+        ],
+        "trigger": trigger,
+    }
+
+
+@pytest.mark.parametrize(
+    ("decision", "said"),
+    [
+        (decided(1, "created", 40.5, 12), "Agent 1 had the most points"),
+        (decided(2, "became_free", 0, 12), "Agent 2 had the most points after it had waited"),
+        (decided(2, "reopened", 40.5, 12), "Agent 2 had it before it was reopened"),
+        (decided(2, "reopened", 40.5, 0), "Agent 2 had it before it was reopened"),
+        (decided(None, "created", 0), "Nobody was free"),
+        (decided(None, "returned"), "Nobody was free after its agent had said nothing for too long"),
+        (decided(None, "created", 12, policy="manual"), "People choose here; the points are advice"),
+    ],
+)
+def test_a_decision_says_who_was_chosen_what_for_and_when(decision: dict[str, Any], said: str) -> None:
+    assert wording.decision_text(decision) == said
