@@ -17,6 +17,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+import pytest
+
 from servicedesk.domain.times import DAY, MINUTE, Instant
 from servicedesk.store import people
 from servicedesk.web import timers
@@ -27,6 +29,10 @@ T = TypeVar("T")
 PATH = Path(
     os.environ.get("SERVICEDESK_INCIDENTS")
     or Path(__file__).resolve().parents[1] / ".." / "shared" / "data" / "incidents.csv"
+)
+NEEDS_LOG = pytest.mark.skipif(
+    not PATH.exists(),
+    reason=f"the log of incidents is not at {PATH}; SERVICEDESK_INCIDENTS may name another place",
 )
 STATUSES = {
     "New": "new",

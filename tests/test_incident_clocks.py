@@ -5,18 +5,13 @@ from collections.abc import Iterator
 from itertools import product
 from typing import NamedTuple
 
-import pytest
-
 from servicedesk.domain.calendars import ALWAYS, Calendar, Hours
 from servicedesk.domain.sla import Entry, Policy, State, Targets, clocks, pausing, state
 from servicedesk.domain.tickets import Priority, Status
 from servicedesk.domain.times import HOUR
 from tests import incidents
 
-pytestmark = pytest.mark.skipif(
-    not incidents.PATH.exists(),
-    reason=f"the log of incidents is not at {incidents.PATH}; SERVICEDESK_INCIDENTS may name another place",
-)
+pytestmark = incidents.NEEDS_LOG
 
 INCIDENTS = 445
 AGREEING = 444

@@ -6,17 +6,12 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
 from servicedesk.domain.times import DAY, HOUR, SECOND, Instant, iso, iso_or_none
 from tests import incidents
 from tests.incidents import Case, Past, Replay, email_of, ok
 from tests.served import Client, Desk
 
-pytestmark = pytest.mark.skipif(
-    not incidents.PATH.exists(),
-    reason=f"the log of incidents is not at {incidents.PATH}; SERVICEDESK_INCIDENTS may name another place",
-)
+pytestmark = incidents.NEEDS_LOG
 
 LOOKS = [
     datetime(2016, 2, 29, 16, tzinfo=UTC),

@@ -2,7 +2,6 @@
 
 from datetime import date, datetime, timedelta
 from itertools import pairwise
-from time import perf_counter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -500,17 +499,3 @@ def test_a_calendar_that_does_not_open_within_a_year_is_refused() -> None:
     assert refused(Calendar("Never", BERLIN, ((),) * 7)) == [("/week", "never_open")]
     assert refused(a_calendar("09-17", *leave)) == [("/week", "never_open")]
     assert refused(a_calendar("09-17", *leave), on="2027-01-05") == []
-
-
-# Speed --------------------------------------------------
-
-
-def test_ten_years_are_looked_through_in_no_time() -> None:
-    office, start = a_calendar("09-12 13-17", Holiday("12-25", "Christmas")), at("2026-11-23 12:00")
-    length = office.between(start, start + 3650 * DAY)
-
-    began = perf_counter()
-    for _ in range(100):
-        office.add(start, length)
-
-    assert (perf_counter() - began) / 100 < 0.005

@@ -94,8 +94,9 @@ def test_whom_a_text_calls(text: str, called: list[int]) -> None:
     ],
 )
 def test_no_text_takes_long(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
 
     assert mentioned(text, KNOWN) == []
 
-    assert time.perf_counter() - began < 0.5
+    # A net for what would take minutes, in time on the processor: others may use the machine.
+    assert time.process_time() - began < 5

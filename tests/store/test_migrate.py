@@ -54,3 +54,7 @@ def test_a_copy_of_what_was_there_is_kept_aside(tmp_path: Path) -> None:
 
     (copy,) = tmp_path.glob("desk-before-*.db")
     assert sqlite3.connect(copy).execute("PRAGMA user_version").fetchone() == (1,)
+
+
+def test_steps_are_numbered_from_one_without_a_gap() -> None:
+    assert [step.number for step in steps()] == list(range(1, len(steps()) + 1))
