@@ -8,7 +8,7 @@ import msgspec
 from servicedesk.desk.tickets import Versions
 from servicedesk.domain import views
 from servicedesk.domain.access import Verb, require
-from servicedesk.domain.errors import Stale, TooMany
+from servicedesk.domain.errors import BadParameter, Stale, TooMany
 from servicedesk.domain.listing import Filter
 from servicedesk.domain.people import User
 from servicedesk.domain.saved_views import VIEWS_MAX, Content, SavedView
@@ -48,7 +48,10 @@ def delete(tx: Tx, view_id: int, *, by: User, versions: Versions = None) -> None
 
 
 def counts(conn: Connection, wanted: Iterable[Filter | None], *, seconds: float) -> list[int | None]:
-    """Return how many tickets each filter finds; None where there is none, or where time does not suffice."""
+    """Return how many tickets each filter finds.
+
+    None where there is none, where time does not suffice, or where it names somebody who is not here any more.
+    """
     until = time.monotonic() + seconds
     return [_count(conn, each, until) for each in wanted]
 
@@ -56,7 +59,10 @@ def counts(conn: Connection, wanted: Iterable[Filter | None], *, seconds: float)
 def _count(conn: Connection, wanted: Filter | None, until: float) -> int | None:
     if wanted is None:
         return None
-    return within(conn, until, lambda conn: listing.count(conn, wanted))
+    try:
+        return within(conn, until, lambda conn: listing.count(conn, wanted))
+    except BadParameter:
+        return None
 
 
 def _writable(tx: Tx, view_id: int, by: User, versions: Versions) -> SavedView:

@@ -15,7 +15,7 @@ from servicedesk.domain.people import User
 from servicedesk.domain.saved_views import SavedView
 from servicedesk.domain.tickets import UNRESOLVED, WORKLOAD, Status, Ticket
 from servicedesk.domain.times import Instant
-from servicedesk.store import listing, reading
+from servicedesk.store import listing, naming, reading
 from servicedesk.store import saved_views as stored_views
 from servicedesk.store.db import Connection
 from servicedesk.web import saved_views
@@ -234,8 +234,14 @@ def _text(value: object) -> str:
 
 
 def rows(conn: Connection, actor: User, wanted: Look, now: Instant) -> dict[str, Any]:
-    """Return what the list shows: its tickets, how many there are in all, and whether more follow."""
-    asked = filter_of(wanted.query, actor, now)
+    """Return what the list shows: its tickets, how many there are in all, and whether more follow.
+
+    What asks for somebody who is not here any more shows nothing and says so.
+    """
+    try:
+        asked = naming.with_ids(conn, filter_of(wanted.query, actor, now))
+    except BadParameter as refusal:
+        return {"tickets": [], "total": 0, "more": False, "refusal": refusal.detail.removeprefix("q: ")}
     page = listing.page(conn, asked, wanted.query.sort, None, wanted.shown)
     new = reading.unread(conn, actor.id, [t.id for t in page.tickets], internal=actor.is_staff)
     return {
@@ -244,6 +250,7 @@ def rows(conn: Connection, actor: User, wanted: Look, now: Instant) -> dict[str,
         ],
         "total": listing.count(conn, asked),
         "more": page.next is not None,
+        "refusal": None,
     }
 
 

@@ -11,12 +11,13 @@ from multidict import MultiDict
 
 from servicedesk.desk import saved_views as desk
 from servicedesk.domain import views
-from servicedesk.domain.errors import BadParameter, FieldError
+from servicedesk.domain.errors import BadParameter, FieldError, invalid
 from servicedesk.domain.listing import Filter, TicketQuery, filter_of
 from servicedesk.domain.people import Availability, Role, User
 from servicedesk.domain.saved_views import ASKED_EACH_TIME, QUERY_MAX, Content
 from servicedesk.domain.times import Instant
 from servicedesk.domain.views import SavedViewBody
+from servicedesk.store import naming
 from servicedesk.store.db import Connection, Tx
 from servicedesk.store.saved_views import VIEWS
 from servicedesk.web import decode, lists
@@ -103,6 +104,7 @@ async def everything(call: Call, paging: Paging) -> web.Response:
 async def create(call: Call, body: NewView) -> SavedViewBody:
     """Keep a list: for oneself, or as a supervisor for everybody."""
     content = Content(**msgspec.structs.asdict(body))
+    _require_known(call, content.query)
     count = await _count(call, content.query)
 
     def job(tx: Tx) -> SavedViewBody:
@@ -120,6 +122,8 @@ async def edit(call: Call, body: ViewPatch) -> SavedViewBody:
     """Change a view."""
     sent = msgspec.structs.asdict(body)
     given = {name: value for name, value in sent.items() if value is not UNSET}
+    if "query" in given:
+        _require_known(call, given["query"])
     count = await _count(call, given.get("query", call.thing.content.query))
 
     def job(tx: Tx) -> SavedViewBody:
@@ -133,6 +137,17 @@ async def edit(call: Call, body: ViewPatch) -> SavedViewBody:
 async def delete(call: Call) -> None:
     """Forget a view; its tickets stay where they are."""
     await call.write(desk.delete, call.id, by=call.actor, versions=call.versions)
+
+
+def _require_known(call: Call, query: str) -> None:
+    """Raise Invalid for a query that names somebody who is not here. Later they may go, and the view is empty."""
+    wanted = filter_for(query, call.actor, call.now)
+    if wanted is None:
+        return
+    try:
+        call.peek(naming.with_ids, wanted)
+    except BadParameter as error:
+        raise invalid("/query", error.detail, error.code) from None
 
 
 async def _count(call: Call, query: str) -> int | None:

@@ -172,3 +172,27 @@ async def test_a_count_that_takes_too_long_is_given_up_alone(desk: Desk) -> None
         return slow, conn.execute("SELECT 1").fetchone()[0]
 
     assert await asyncio.wait_for(desk.db.read(read), 4) == (None, 1)
+
+
+async def test_a_view_of_somebody_who_is_gone_is_empty_and_stops_nobody(desk: Desk, agent: Client) -> None:
+    boss, bob = await desk.admin(), await desk.agent(name="Bob")
+    view = await made(boss, query="q=assignee:Bob", is_shared=True)
+    await bob.patch(f"/api/users/{bob.id}", {"name": "Robert"})
+
+    for path in ("/", f"/?view=s{view['id']}", "/settings/views", "/tickets/new"):
+        answer = await agent.get(path, headers={"Accept": "text/html"})
+        assert answer.status == 200, path
+    assert b"Nobody here is called Bob" in (await agent.get(f"/?view=s{view['id']}")).body
+    assert (await agent.get(f"{VIEWS}{view['id']}")).body["count"] is None
+    assert [each["count"] for each in await agent.all(VIEWS)] == [None]
+    assert (await boss.delete(f"{VIEWS}{view['id']}")).status == 204
+
+
+async def test_a_view_of_nobody_is_not_kept(agent: Client) -> None:
+    view = await made(agent)
+
+    for answer in (
+        await agent.post(VIEWS, {**URGENT, "query": "q=assignee:xavier"}),
+        await agent.patch(f"{VIEWS}{view['id']}", {"query": "q=team:nowhere"}),
+    ):
+        assert (answer.status, answer.pointers) == (422, ["/query"])
