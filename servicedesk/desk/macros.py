@@ -1,18 +1,20 @@
 """Macros: people write them down, look at what one would do to a ticket, and let it be done."""
 
 from collections.abc import Callable, Iterator
+from typing import Final
 
 import msgspec
 from msgspec import UNSET
 
 from servicedesk.desk import messages, several, tickets
 from servicedesk.desk.changes import require_version
+from servicedesk.desk.kept import Keeping
 from servicedesk.desk.several import Wanted
 from servicedesk.desk.tickets import Versions
 from servicedesk.domain import macros as rules
 from servicedesk.domain import views
 from servicedesk.domain.access import Verb, require
-from servicedesk.domain.errors import FieldError, Invalid, NotFound, Refused, Stale, TooMany
+from servicedesk.domain.errors import FieldError, Invalid, NotFound, Refused
 from servicedesk.domain.macros import MACROS_MAX, ME, Actions, Content, Macro, Setting
 from servicedesk.domain.people import User
 from servicedesk.domain.tickets import BODY_MAX, FromTo, Status, Ticket
@@ -22,35 +24,6 @@ from servicedesk.store import people
 from servicedesk.store import tickets as stored
 from servicedesk.store.db import Connection, Tx
 from servicedesk.store.macros import MACROS
-
-
-def create(tx: Tx, content: Content, *, by: User, at: Instant) -> Macro:
-    """Write a macro down: for oneself, or as a supervisor for everybody."""
-    content = _sound(tx, content)
-    _require_place(tx, content, by.id)
-    made = MACROS.insert(tx, content, owner_id=by.id, at=at)
-    require(by, Verb.EDIT_MACROS, made)
-    return made
-
-
-def edit(
-    tx: Tx, macro_id: int, content: Content, *, by: User, at: Instant, versions: Versions = None
-) -> Macro:
-    """Write a macro anew; the same again changes nothing."""
-    before = _writable(tx, macro_id, by, versions)
-    content = _sound(tx, content)
-    if content == before.content:
-        return before
-    require(by, Verb.EDIT_MACROS, msgspec.structs.replace(before, content=content))
-    if content.is_shared != before.is_shared:
-        _require_place(tx, content, before.owner_id)
-    return MACROS.update(tx, macro_id, content, at=at)
-
-
-def delete(tx: Tx, macro_id: int, *, by: User, versions: Versions = None) -> None:
-    """Throw a macro away."""
-    _writable(tx, macro_id, by, versions)
-    MACROS.delete(tx, macro_id)
 
 
 def preview(tx: Tx, macro_id: int, ticket_id: int, *, by: User, at: Instant) -> MacroPreview:
@@ -171,19 +144,6 @@ def _usable(tx: Tx, macro_id: int, ticket_id: int, by: User) -> tuple[Macro, Tic
     return macro, ticket
 
 
-def _writable(tx: Tx, macro_id: int, by: User, versions: Versions) -> Macro:
-    macro = MACROS.get(tx, macro_id)
-    require(by, Verb.EDIT_MACROS, macro)
-    if versions is not None and macro.version not in versions:
-        raise Stale(views.macro(macro), "macro")
-    return macro
-
-
-def _require_place(conn: Connection, content: Content, owner_id: int) -> None:
-    if MACROS.kept(conn, None if content.is_shared else owner_id) >= MACROS_MAX:
-        raise TooMany("macros", MACROS_MAX)
-
-
 def _sound(conn: Connection, content: Content) -> Content:
     """Return the macro as it is kept. Raises Invalid."""
     if errors := [*rules.content_errors(content), *_unknown(conn, content.actions)]:
@@ -213,3 +173,9 @@ def _is_team(conn: Connection, team_id: int) -> bool:
     except NotFound:
         return False
     return True
+
+
+_KEEPING: Final = Keeping(MACROS, Verb.EDIT_MACROS, MACROS_MAX, sound=_sound, shown=views.macro)
+create = _KEEPING.create
+edit = _KEEPING.edit
+delete = _KEEPING.delete

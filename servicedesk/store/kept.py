@@ -10,12 +10,12 @@ from servicedesk.domain.times import Instant
 from servicedesk.store.db import Connection, Tx
 
 
-class _Shareable(Protocol):
+class Content(Protocol):
     @property
     def is_shared(self) -> bool: ...
 
 
-C = TypeVar("C", bound=_Shareable)
+C = TypeVar("C", bound=Content)
 T = TypeVar("T")
 
 _COLUMNS: Final = "id, version, owner_id, content"
@@ -26,7 +26,7 @@ class Shelf(Generic[T, C]):
 
     def __init__(self, table: str, noun: str, content: type[C], make: Callable[..., T]) -> None:
         self._table = table
-        self._noun = noun
+        self.noun = noun
         self._decode = msgspec.json.Decoder(content).decode
         self._make = make
         # Two walks along an index each, instead of one over what everybody has.
@@ -39,7 +39,7 @@ class Shelf(Generic[T, C]):
         """Return the thing, or raise NotFound."""
         row = conn.execute(f"SELECT {_COLUMNS} FROM {self._table} WHERE id = ?", (thing_id,)).fetchone()
         if row is None:
-            raise NotFound(f"There is no {self._noun} {thing_id}.")
+            raise NotFound(f"There is no {self.noun} {thing_id}.")
         return self._thing(row)
 
     def page(self, conn: Connection, user_id: int, *, after: int = 0, limit: int) -> list[T]:
@@ -61,6 +61,10 @@ class Shelf(Generic[T, C]):
             sql = f"SELECT count(*) FROM {self._table} WHERE owner_id = ? AND is_shared = 0"
             values = (owner_id,)  # type: ignore[assignment]
         return int(conn.execute(sql, values).fetchone()[0])
+
+    def draft(self, content: C, owner_id: int) -> T:
+        """Return the thing as it would be, before it is kept."""
+        return self._make(id=0, version=0, owner_id=owner_id, content=content)
 
     def insert(self, tx: Tx, content: C, *, owner_id: int, at: Instant) -> T:
         row = tx.execute(

@@ -288,3 +288,20 @@ async def test_macros_come_page_by_page(desk: Desk, agent: Client) -> None:
 
     assert [m["name"] for m in await agent.all(f"{MACROS}?limit=2")] == list("01234")
     assert (await agent.get(f"{MACROS}?count=true")).body["total"] == 5
+
+
+async def test_a_shared_macro_that_is_taken_back_is_its_owners_alone(desk: Desk) -> None:
+    owner, boss = await desk.person(Role.SUPERVISOR), await desk.admin()
+    path = f"{MACROS}{(await made(owner, is_shared=True))['id']}"
+
+    assert (await boss.patch(path, {"is_shared": False})).status == 200
+    assert (await boss.get(path)).status == 404
+    assert (await owner.get(path)).body["is_shared"] is False
+
+
+async def test_who_may_not_share_is_told_so_before_anything_else(desk: Desk) -> None:
+    agent = await desk.agent()
+    own = f"{MACROS}{(await made(agent))['id']}"
+
+    assert (await agent.post(MACROS, {**SOLVED, "actions": {"team_id": 99}, "is_shared": True})).status == 403
+    assert (await agent.patch(own, {"is_shared": True}, headers={"If-Match": '"v9"'})).status == 403

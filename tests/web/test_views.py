@@ -196,3 +196,20 @@ async def test_a_view_of_nobody_is_not_kept(agent: Client) -> None:
         await agent.patch(f"{VIEWS}{view['id']}", {"query": "q=team:nowhere"}),
     ):
         assert (answer.status, answer.pointers) == (422, ["/query"])
+
+
+async def test_a_shared_view_that_is_taken_back_is_its_owners_alone(desk: Desk) -> None:
+    owner, boss = await desk.person(Role.SUPERVISOR), await desk.admin()
+    path = f"{VIEWS}{(await made(owner, is_shared=True))['id']}"
+
+    assert (await boss.patch(path, {"is_shared": False})).status == 200
+    assert (await boss.get(path)).status == 404
+    assert (await owner.get(path)).body["is_shared"] is False
+
+
+async def test_who_may_not_share_is_told_so_before_anything_else(desk: Desk) -> None:
+    agent = await desk.agent()
+    own = f"{VIEWS}{(await made(agent))['id']}"
+
+    assert (await agent.post(VIEWS, {**URGENT, "is_shared": True})).status == 403
+    assert (await agent.patch(own, {"is_shared": True}, headers={"If-Match": '"v9"'})).status == 403
