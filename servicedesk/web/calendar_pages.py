@@ -1,9 +1,9 @@
 """The page of business hours: every calendar with its next days, and the forms that set them."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -30,6 +30,7 @@ from servicedesk.store.db import Connection
 from servicedesk.web import auth, calendars, decode, frame, holidays, problems
 from servicedesk.web.api import Call
 from servicedesk.web.frame import Content
+from servicedesk.web.settings_forms import lead_back, number_of, versions_of
 from servicedesk.web.wording import MONTHS
 
 HERE: Final = "/settings/calendars"
@@ -54,11 +55,7 @@ Values = Mapping[str, str]
 
 async def page(call: Call) -> web.Response:
     """Business hours."""
-    return await _show(call, edited=_number(call.request.query.get("edit", "")))
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isdecimal() and len(text) < 16 else None
+    return await _show(call, edited=number_of(call.request.query.get("edit", "")))
 
 
 async def _show(
@@ -72,7 +69,7 @@ async def _show(
     status: int = 200,
 ) -> web.Response:
     """Show the page, with what was typed into the forms, the calendar's or the import's, and what is wrong."""
-    may_edit, after = call.actor.role in SUPERVISORS, _number(call.request.query.get("after", "")) or 0
+    may_edit, after = call.actor.role in SUPERVISORS, number_of(call.request.query.get("after", "")) or 0
 
     def read(conn: Connection) -> Content:
         one = stored.get(conn, edited) if edited is not None and may_edit else None
@@ -230,18 +227,17 @@ async def make(call: Call) -> web.StreamResponse:
     async def act() -> None:
         await calendars.create(call, _checked(fields))
 
-    return await _done(call, fields, act, "made")
+    return await lead_back(f"{HERE}?done=made", act, partial(_refused, call, fields))
 
 
 async def save(call: Call) -> web.StreamResponse:
     fields = await auth.form_fields(call.request)
 
     async def act() -> None:
-        new, version = calendars.calendar_of(_checked(fields)), _number(fields.get("version", ""))
-        versions = None if version is None else frozenset({version})
-        await call.write(desk.replace, call.id, new, versions=versions, at=call.now)
+        new = calendars.calendar_of(_checked(fields))
+        await call.write(desk.replace, call.id, new, versions=versions_of(fields), at=call.now)
 
-    return await _done(call, fields, act, "saved")
+    return await lead_back(f"{HERE}?done=saved", act, partial(_refused, call, fields))
 
 
 async def import_holidays(call: Call) -> web.StreamResponse:
@@ -257,40 +253,34 @@ async def import_holidays(call: Call) -> web.StreamResponse:
         found = await holidays.of_country(wanted.country, wanted.subdivision, wanted.years)
         await call.write(desk.add_holidays, call.id, found, at=call.now)
 
-    return await _done(call, fields, act, "imported")
+    return await lead_back(
+        f"{HERE}?done=imported&edit={call.thing.id}#edit", act, partial(_refused, call, fields)
+    )
 
 
 async def delete(call: Call) -> web.StreamResponse:
     async def act() -> None:
         await call.write(desk.delete, call.id)
 
-    return await _done(call, None, act, "deleted")
+    return await lead_back(f"{HERE}?done=deleted", act, partial(_refused, call, None))
 
 
-async def _done(
-    call: Call, fields: MultiMapping[str] | None, act: Callable[[], Awaitable[None]], done: str
-) -> web.StreamResponse:
-    """Do it and lead back to the page; a refusal is shown there, beside what was typed."""
+async def _refused(call: Call, fields: MultiMapping[str] | None, refusal: Refused) -> web.Response:
     edited = call.thing.id if call.thing else None
-    try:
-        await act()
-    except Refused as refusal:
-        typed = dict(fields) if fields is not None else {}
-        errors = _by_field(refusal, typed)
-        if edited is not None:
-            # Who has read the refusal and saves again means it.
-            typed["version"] = str(call.peek(stored.get, edited).version)
-        return await _show(
-            call,
-            edited=edited,
-            values=None if "zone" not in typed else typed,
-            wanted=None if "country" not in typed else typed,
-            errors=errors,
-            refusal=None if errors.keys() & {*typed, "week"} else refusal.detail,
-            status=problems.status_of(refusal),
-        )
-    back = f"&edit={edited}#edit" if done == "imported" else ""
-    raise web.HTTPSeeOther(f"{HERE}?done={done}{back}")
+    typed = dict(fields) if fields is not None else {}
+    errors = _by_field(refusal, typed)
+    if edited is not None:
+        # Who has read the refusal and saves again means it.
+        typed["version"] = str(call.peek(stored.get, edited).version)
+    return await _show(
+        call,
+        edited=edited,
+        values=None if "zone" not in typed else typed,
+        wanted=None if "country" not in typed else typed,
+        errors=errors,
+        refusal=None if errors.keys() & {*typed, "week"} else refusal.detail,
+        status=problems.status_of(refusal),
+    )
 
 
 def _checked(fields: MultiMapping[str]) -> calendars.NewCalendar:

@@ -1,7 +1,8 @@
 """The page of escalation policies: their tiers in words, and the form that sets them."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -20,6 +21,7 @@ from servicedesk.store.db import Connection
 from servicedesk.web import auth, decode, escalation, frame, problems, wording
 from servicedesk.web.api import Call
 from servicedesk.web.frame import Content
+from servicedesk.web.settings_forms import lead_back, number_of, versions_of
 
 HERE: Final = "/settings/escalation"
 MOST: Final = 100
@@ -66,7 +68,7 @@ Row = dict[str, str | list[str]]
 
 async def page(call: Call) -> web.Response:
     """Who hears of what is left lying."""
-    return await _show(call, edited=_number(call.request.query.get("edit", "")))
+    return await _show(call, edited=number_of(call.request.query.get("edit", "")))
 
 
 async def _show(
@@ -196,7 +198,7 @@ def minutes_of(text: str) -> int | str | None:
 def _typed_rows(fields: MultiMapping[str]) -> list[Row]:
     """Return the rows as they were sent, in the order of their places; those that are no tier are left out."""
     numbers = [n for n in range(1, TIERS_MAX + 1) if fields.get(f"kind_{n}")]
-    numbers.sort(key=lambda n: _number(fields.get(f"place_{n}", "")) or n)
+    numbers.sort(key=lambda n: number_of(fields.get(f"place_{n}", "")) or n)
     names = ("id", "kind", "amount", "of", "whom", "tag", "within")
     return [
         {name: fields.get(f"{name}_{n}", "") for name in names} | {"do": fields.getall(f"do_{n}", [])}
@@ -218,7 +220,7 @@ def _tier(row: Row) -> Content:
     when: Content = {"kind": WhenKind.OFFSET if kind in ("before", "after") else kind}
     if kind == WhenKind.SHARE:
         share = amount.strip().removesuffix("%").strip()
-        when["percent"] = int(share) if _number(share) is not None else share or None
+        when["percent"] = int(share) if number_of(share) is not None else share or None
     elif kind != WhenKind.MANUAL:
         minutes = minutes_of(amount)
         when["minutes"] = -minutes if kind == "before" and isinstance(minutes, int) else minutes
@@ -228,16 +230,12 @@ def _tier(row: Row) -> Content:
     target, _, user_id = str(row["whom"]).partition(":")
     whom: Content = {"kind": target}
     if user_id:
-        whom["user_id"] = _number(user_id)
+        whom["user_id"] = number_of(user_id)
     do = list(row["do"])
     tag = str(row["tag"]) if Do.TAG in do else None
     tier: Content = {"when": when, "whom": whom, "do": do, "tag": tag}
     tier["acknowledge_minutes"] = minutes_of(str(row["within"]))
-    return tier | ({"id": _number(str(row["id"]))} if row["id"] else {})
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isdecimal() and 0 < len(text) < 16 else None
+    return tier | ({"id": number_of(str(row["id"]))} if row["id"] else {})
 
 
 # The forms -----------------------------------------------------------------------------------------------------
@@ -249,36 +247,24 @@ async def make(call: Call) -> web.StreamResponse:
     async def act() -> None:
         await escalation.create(call, _checked(fields))
 
-    return await _done(call, fields, act, "made")
+    return await lead_back(f"{HERE}?done=made", act, partial(_refused, call, fields))
 
 
 async def save(call: Call) -> web.StreamResponse:
     fields = await auth.form_fields(call.request)
 
     async def act() -> None:
-        new, version = escalation.policy_of(_checked(fields)), _number(fields.get("version", ""))
-        versions = None if version is None else frozenset({version})
-        await call.write(desk.replace, call.id, new, versions=versions, at=call.now)
+        new = escalation.policy_of(_checked(fields))
+        await call.write(desk.replace, call.id, new, versions=versions_of(fields), at=call.now)
 
-    return await _done(call, fields, act, "saved")
+    return await lead_back(f"{HERE}?done=saved", act, partial(_refused, call, fields))
 
 
 async def delete(call: Call) -> web.StreamResponse:
     async def act() -> None:
         await call.write(desk.delete, call.id)
 
-    return await _done(call, None, act, "deleted")
-
-
-async def _done(
-    call: Call, fields: MultiMapping[str] | None, act: Callable[[], Awaitable[None]], done: str
-) -> web.StreamResponse:
-    """Do it and lead back to the page; a refusal is shown there, beside what was typed."""
-    try:
-        await act()
-    except Refused as refusal:
-        return await _refused(call, fields, refusal)
-    raise web.HTTPSeeOther(f"{HERE}?done={done}")
+    return await lead_back(f"{HERE}?done=deleted", act, partial(_refused, call, None))
 
 
 async def _refused(call: Call, fields: MultiMapping[str] | None, refusal: Refused) -> web.Response:

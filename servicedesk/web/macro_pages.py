@@ -17,6 +17,7 @@ from servicedesk.store.macros import MACROS
 from servicedesk.web import auth, decode, frame, macros, problems, wording
 from servicedesk.web.api import Call
 from servicedesk.web.frame import Content
+from servicedesk.web.settings_forms import number_of
 
 HERE: Final = "/settings/macros"
 _DONE: Final = {"saved": "Saved.", "deleted": "Deleted."}
@@ -24,7 +25,7 @@ _DONE: Final = {"saved": "Saved.", "deleted": "Deleted."}
 
 async def page(call: Call) -> web.Response:
     """The macros that one may use; ``edit`` in the address is the one to be changed."""
-    return await _show(call, edited=_number(call.request.query.get("edit", "")))
+    return await _show(call, edited=number_of(call.request.query.get("edit", "")))
 
 
 async def make(call: Call) -> web.StreamResponse:
@@ -56,17 +57,17 @@ async def delete(call: Call) -> web.StreamResponse:
 
 async def on_ticket(call: Call) -> web.Response:
     """The macros for a ticket; ``macro`` in the address is the one that is looked at."""
-    return await _show_on_ticket(call, _number(call.request.query.get("macro", "")))
+    return await _show_on_ticket(call, number_of(call.request.query.get("macro", "")))
 
 
 async def apply(call: Call) -> web.StreamResponse:
     """Say the text as it was edited and make the changes."""
     fields = await auth.form_fields(call.request)
-    macro_id = _number(fields.get("macro", ""))
+    macro_id = number_of(fields.get("macro", ""))
     if macro_id is None:
         raise NotFound("There is no such macro.")
     text = fields.get("body", "").replace("\r\n", "\n")
-    sent = {"ticket_id": call.id, "body": text, "version": _number(fields.get("version", ""))}
+    sent = {"ticket_id": call.id, "body": text, "version": number_of(fields.get("version", ""))}
     body = _body(sent, macros.Apply)
     versions = None if body.version is None else frozenset({body.version})
     try:
@@ -171,7 +172,7 @@ def _values(fields: MultiMapping[str]) -> dict[str, Any]:
     }
     for name in ("assigned_to", "team_id"):
         if chosen := fields.get(name, ""):
-            actions[name] = None if chosen == "none" else _number(chosen) or chosen
+            actions[name] = None if chosen == "none" else number_of(chosen) or chosen
     for name in ("add_tags", "remove_tags"):
         if words := [word.strip() for word in fields.get(name, "").split(",") if word.strip()]:
             actions[name] = words
@@ -182,10 +183,6 @@ def _values(fields: MultiMapping[str]) -> dict[str, Any]:
         "is_shared": fields.get("is_shared") == "on",
         "actions": actions,
     }
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isdecimal() and 0 < len(text) < 16 else None
 
 
 def _body(values: Mapping[str, Any], into: type[Any]) -> Any:

@@ -1,7 +1,8 @@
 """The page of promises: every policy with its targets, the forms that set them, and a try on the past."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -22,6 +23,7 @@ from servicedesk.store.db import Connection
 from servicedesk.web import auth, decode, frame, policies, problems, replays, wording
 from servicedesk.web.api import Call
 from servicedesk.web.frame import Content
+from servicedesk.web.settings_forms import lead_back, number_of, versions_of
 
 HERE: Final = "/settings/sla"
 MOST: Final = 100
@@ -42,11 +44,7 @@ Values = Mapping[str, str | list[str]]
 
 async def page(call: Call) -> web.Response:
     """What is promised."""
-    return await _show(call, edited=_number(call.request.query.get("edit", "")))
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isdecimal() and 0 < len(text) < 16 else None
+    return await _show(call, edited=number_of(call.request.query.get("edit", "")))
 
 
 async def _show(
@@ -170,7 +168,7 @@ def body_of(fields: MultiMapping[str]) -> Content:
         "name": fields.get("name", ""),
         "targets": targets,
         "pauses": {str(promise): fields.getall(f"pause_{promise}", []) for promise in Promise},
-        "calendar_id": int(calendar) if _number(calendar) else None,
+        "calendar_id": int(calendar) if number_of(calendar) else None,
         "is_default": "is_default" in fields,
     }
 
@@ -184,25 +182,24 @@ async def make(call: Call) -> web.StreamResponse:
     async def act() -> None:
         await policies.create(call, _checked(fields))
 
-    return await _done(call, fields, act, "made")
+    return await lead_back(f"{HERE}?done=made", act, partial(_refused, call, fields))
 
 
 async def save(call: Call) -> web.StreamResponse:
     fields = await auth.form_fields(call.request)
 
     async def act() -> None:
-        new, version = policies.policy_of(_checked(fields)), _number(fields.get("version", ""))
-        versions = None if version is None else frozenset({version})
-        await call.write(desk.replace, call.id, new, versions=versions, at=call.now)
+        new = policies.policy_of(_checked(fields))
+        await call.write(desk.replace, call.id, new, versions=versions_of(fields), at=call.now)
 
-    return await _done(call, fields, act, "saved")
+    return await lead_back(f"{HERE}?done=saved", act, partial(_refused, call, fields))
 
 
 async def delete(call: Call) -> web.StreamResponse:
     async def act() -> None:
         await call.write(desk.delete, call.id)
 
-    return await _done(call, None, act, "deleted")
+    return await lead_back(f"{HERE}?done=deleted", act, partial(_refused, call, None))
 
 
 async def try_out(call: Call) -> web.StreamResponse:
@@ -212,24 +209,13 @@ async def try_out(call: Call) -> web.StreamResponse:
         found = await replays.simulate_promises(call, replays.Simulation(policy=_checked(fields)))
     except Refused as refusal:
         return await _refused(call, fields, refusal)
-    edited = _number(fields.get("edited", ""))
+    edited = number_of(fields.get("edited", ""))
     return await _show(call, edited=edited, values=_typed(fields), tried=found)
-
-
-async def _done(
-    call: Call, fields: MultiMapping[str] | None, act: Callable[[], Awaitable[None]], done: str
-) -> web.StreamResponse:
-    """Do it and lead back to the page; a refusal is shown there, beside what was typed."""
-    try:
-        await act()
-    except Refused as refusal:
-        return await _refused(call, fields, refusal)
-    raise web.HTTPSeeOther(f"{HERE}?done={done}")
 
 
 async def _refused(call: Call, fields: MultiMapping[str] | None, refusal: Refused) -> web.Response:
     typed = None if fields is None else _typed(fields)
-    edited = call.thing.id if call.thing else _number(fields.get("edited", "")) if fields else None
+    edited = call.thing.id if call.thing else number_of(fields.get("edited", "")) if fields else None
     if typed is not None and edited is not None:
         # Who has read the refusal and saves again means it.
         typed["version"] = str(call.peek(stored.get, edited).version)
