@@ -10,7 +10,7 @@ from multidict import MultiMapping
 from servicedesk.desk import saved_views as saving
 from servicedesk.domain import views
 from servicedesk.domain.errors import BadParameter
-from servicedesk.domain.listing import Format, TicketQuery, filter_of
+from servicedesk.domain.listing import Filter, Format, TicketQuery, filter_of
 from servicedesk.domain.people import User
 from servicedesk.domain.saved_views import SavedView
 from servicedesk.domain.tickets import UNRESOLVED, WORKLOAD, Status, Ticket
@@ -214,11 +214,22 @@ def _narrowed(view: View, filters: dict[str, str]) -> TicketQuery:
 
 def counts(conn: Connection, actor: User, known: Sequence[View], now: Instant) -> dict[str, int | None]:
     """Return how many tickets each view holds; None for a saved one that takes too long to count."""
-    wanted = {view.name: filter_of(_narrowed(view, {}), actor, now) for view in known}
-    saved = [view.name for view in known if view.is_saved]
-    counted = saving.counts(conn, [wanted[name] for name in saved], seconds=COUNTING)
-    ours = {view.name: listing.count(conn, wanted[view.name]) for view in known if not view.is_saved}
-    return ours | dict(zip(saved, counted, strict=True))
+    saved = [view for view in known if view.is_saved]
+    counted = saving.counts(conn, [_filter(view, actor, now) for view in saved], seconds=COUNTING)
+    ours = {
+        view.name: listing.count(conn, filter_of(_narrowed(view, {}), actor, now))
+        for view in known
+        if not view.is_saved
+    }
+    return ours | dict(zip((view.name for view in saved), counted, strict=True))
+
+
+def _filter(saved: View, actor: User, now: Instant) -> Filter | None:
+    """Return what a saved view asks for, None for what is no longer understood."""
+    try:
+        return filter_of(_narrowed(saved, {}), actor, now)
+    except BadParameter:
+        return None
 
 
 def query_string(query: TicketQuery) -> str:

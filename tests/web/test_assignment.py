@@ -221,6 +221,16 @@ async def test_the_queue_moves_with_everything_that_can_make_room(desk: Desk) ->
     await taken(path)
 
 
+async def test_whose_last_free_place_the_ticket_has_keeps_it_when_the_desk_decides_again(desk: Desk) -> None:
+    admin, mia = await desk.admin(), await desk.agent(max_tickets=1)
+    ticket = (await admin.ticket())["id"]
+
+    answer = await admin.put(f"/api/tickets/{ticket}/assign", {"auto": True})
+
+    assert answer.body["assigned_to"]["id"] == mia.id
+    assert answer.body["assignment"]["winner"]["id"] == mia.id
+
+
 # The return timer ------------------------------------------------------------------------------------------
 
 
@@ -278,6 +288,18 @@ async def test_an_answer_a_pause_or_another_agent_stops_the_timer(desk: Desk) ->
     desk.clock.advance(30 * MINUTE)
     await timers.fire(desk.app)
     assert await agent_of(lead, paused) is None
+
+
+async def test_in_a_team_that_can_wait_the_timer_stops(desk: Desk) -> None:
+    lead, mia, _, team = await returning(desk)
+    patient = await desk.team("Patient", mia, lead=lead)
+    ticket = (await lead.ticket(team_id=team))["id"]
+    await lead.patch(f"/api/tickets/{ticket}", {"team_id": patient})
+
+    desk.clock.advance(DAY)
+    await timers.fire(desk.app)
+
+    assert await agent_of(lead, ticket) == mia.id
 
 
 async def test_the_timer_counts_the_agents_own_hours(desk: Desk) -> None:
