@@ -229,6 +229,12 @@ class Hub:
         for connection in connections:
             connection.end(code, _REASONS.get(code, b""))
 
+    def expel(self, connection: Connection) -> None:
+        """End a socket that turned out to have no living session, though nobody has told of it yet."""
+        user = self.desk.person(connection.user_id)
+        is_here = user is not None and user.is_active
+        self._end([connection], Close.SESSION_ENDED if is_here else Close.DEACTIVATED)
+
     def _reseat(self, person: "_Person") -> None:
         """Leave the rooms that the role no longer opens, and sit down in those that it does now."""
         user, taken = person.user, set[int]()

@@ -252,7 +252,7 @@ async def _act(
     try:
         done = await act(talk, command)
     except Unauthenticated:
-        connection.end(Close.SESSION_ENDED, b"session ended")
+        talk.hub.expel(connection)
     except Refused as refusal:
         connection.reply(protocol.refusal(frame.id, refusal))
     except Exception:

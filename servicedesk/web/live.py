@@ -152,7 +152,7 @@ def _let_in(talk: Talk) -> None:
     connection, hub = talk.connection, talk.hub
     known = talk.peek(sessions.alive, connection.session_id, talk.now)
     if known is None:
-        connection.end(Close.SESSION_ENDED, b"session ended")
+        hub.expel(connection)
     elif hub.is_full(connection.user_id):
         connection.end(Close.TOO_MANY, b"too many sockets")
     elif hub.draining:

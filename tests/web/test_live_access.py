@@ -187,3 +187,19 @@ async def a_session(desk: Desk, person: Client, lasts: int = 3600 * SECOND) -> C
         expires_at=desk.clock() + lasts,
     )
     return desk.client(person.user, token)
+
+
+async def test_a_command_that_is_quicker_than_the_news_learns_the_same_reason(desk: Desk) -> None:
+    """The change is on disk, but nobody was told of it yet: what the command finds is why the socket ends."""
+    agent, other = await desk.agent(), await desk.agent()
+    deactivated, logged_out = await connect(agent), await connect(other)
+
+    def silently(tx: Tx) -> None:
+        tx.execute("UPDATE users SET is_active = 0 WHERE id = ?", (agent.id,))
+        tx.execute("DELETE FROM sessions WHERE user_id = ?", (other.id,))
+
+    await desk.db.write(silently)
+    for socket in (deactivated, logged_out):
+        await socket.send("connect", 1)
+
+    assert [(await within_a_second(socket))[0] for socket in (deactivated, logged_out)] == [4503, 4501]
