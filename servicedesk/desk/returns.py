@@ -11,7 +11,9 @@ from servicedesk.store.db import Tx
 
 def of_new(tx: Tx, ticket: Ticket, at: Instant) -> None:
     """Wind the timer of a new ticket that has an agent."""
-    if ticket.team_id is not None and ticket.assignee_id is not None:
+    if ticket.team_id is None or ticket.assignee_id is None:
+        return
+    if people.way(tx, ticket.team_id).return_after is not None:
         _wind(tx, ticket, at)
 
 

@@ -84,8 +84,11 @@ def seen(conn: Connection, ticket_id: int, by: User) -> Ticket:
 
 def shown(conn: Connection, ticket: Ticket, by: User, at: Instant) -> TicketBody:
     """Return the ticket as this person sees it, with the moves that they may make."""
-    moves = workflow.allowed(ticket.status, by.is_staff, closed_at=ticket.closed_at, at=at)
-    return views.with_moves(views.ticket(ticket, at, staff=by.is_staff), moves)
+    return views.with_moves(views.ticket(ticket, at, staff=by.is_staff), _moves(ticket, by, at))
+
+
+def _moves(ticket: Ticket, by: User, at: Instant) -> list[Status]:
+    return workflow.allowed(ticket.status, by.is_staff, closed_at=ticket.closed_at, at=at)
 
 
 def create(tx: Tx, draft: Draft, *, by: User, at: Instant) -> TicketBody:
@@ -103,14 +106,15 @@ def create(tx: Tx, draft: Draft, *, by: User, at: Instant) -> TicketBody:
         people.mark_assigned(tx, assignee, at)
     made = assignment.record(tx, ticket_id, decision, "created", at) if decision else None
     ticket = tickets.get(tx, ticket_id)
-    _tell_created(tx, ticket, by, at)
+    whole = _tell_created(tx, ticket, by, at)
     returns.of_new(tx, ticket, at)
     if escalation.applies(tx, draft.team_id):
         clocks.wind(tx, ticket_id, at)
     if assignee != by.id:
         notifications.of_new(tx, ticket, by=None if decision else by, at=at)
-    body = shown(tx, ticket, by, at)
-    return msgspec.structs.replace(body, assignment=made) if by.is_staff else body
+    if not by.is_staff:
+        return shown(tx, ticket, by, at)
+    return msgspec.structs.replace(views.with_moves(whole, _moves(ticket, by, at)), assignment=made)
 
 
 def edit(tx: Tx, ticket_id: int, edit: Edit, *, by: User, at: Instant, versions: Versions = None) -> Ticket:
@@ -355,7 +359,8 @@ def _insert(
     return ticket_id
 
 
-def _tell_created(tx: Tx, ticket: Ticket, by: User, at: Instant) -> None:
+def _tell_created(tx: Tx, ticket: Ticket, by: User, at: Instant) -> TicketBody:
+    """Write down and tell that the ticket is there; return it as staff see it."""
     made: Changes = {
         "status": FromTo(None, ticket.status),
         "priority": FromTo(None, ticket.priority),
@@ -378,6 +383,7 @@ def _tell_created(tx: Tx, ticket: Ticket, by: User, at: Instant) -> None:
             ticket=shown_there,
         )
         events.append(tx, room, Event.TICKET_UPDATED, event, at)
+    return whole
 
 
 def _index(tx: Tx, ticket_id: int, title: str, description: str) -> None:
