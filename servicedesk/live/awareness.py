@@ -27,6 +27,7 @@ class Awareness:
         self._viewing = Viewing()
         self._typing = Typing()
         self._everybody: tuple[UserPresence, ...] | None = None
+        self._viewers: tuple[tuple[int, int], tuple[Viewer, ...]] = ((0, 0), ())
 
     def arrived(self, connection: Connection) -> None:
         self._announce(self._presence.arrived(connection.user_id, connection.id, self._clock()))
@@ -92,10 +93,15 @@ class Awareness:
         return self._everybody
 
     def viewers(self, ticket_id: int) -> tuple[Viewer, ...]:
-        return tuple(
-            Viewer(user_id, self._name_of(user_id), "away" if self._presence.is_away(user_id) else "viewing")
-            for user_id in self._viewing.of(ticket_id)
-        )
+        """Return who has the ticket open; worked out once for all who come to it at the same time."""
+        as_of = (ticket_id, self._viewing.changes)
+        if self._viewers[0] != as_of:
+            self._viewers = (as_of, tuple(map(self._viewer, self._viewing.of(ticket_id))))
+        return self._viewers[1]
+
+    def _viewer(self, user_id: int) -> Viewer:
+        is_away = self._presence.is_away(user_id)
+        return Viewer(user_id, self._name_of(user_id), "away" if is_away else "viewing")
 
     def _announce(self, announced: Announced | None) -> None:
         if announced is None:

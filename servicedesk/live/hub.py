@@ -197,6 +197,7 @@ class Hub:
         """Look at a person anew: what they may hear, and how they are called."""
         person = self._people.get(user_id)
         if person is None:
+            self.awareness.renamed(user_id)  # who has just gone is still shown for a moment
             return
         before, user = person.user, self.desk.person(user_id)
         if user is None or not user.is_active:

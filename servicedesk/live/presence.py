@@ -1,6 +1,6 @@
 """Who is here: people counted by their sockets, and who has which ticket open. Time comes in as an argument."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, Literal
 
 from servicedesk.domain.times import SECOND, Instant
@@ -106,11 +106,13 @@ class Viewing:
         self._sockets: dict[int, dict[int, set[str]]] = {}
         self._lost: dict[tuple[int, int], Instant] = {}
         self._changed: set[int] = set()
+        self.changes = 0
+        """How often anything about any ticket's viewers has changed."""
 
     def opened(self, ticket_id: int, user_id: int, socket: str) -> None:
         people = self._sockets.setdefault(ticket_id, {})
         if user_id not in people:
-            self._changed.add(ticket_id)
+            self._note([ticket_id])
         people.setdefault(user_id, set()).add(socket)
         self._lost.pop((ticket_id, user_id), None)
 
@@ -137,7 +139,7 @@ class Viewing:
 
     def look_again(self, user_id: int) -> None:
         """Count the person's tickets as changed: their name or their being away is."""
-        self._changed.update(ticket for ticket, people in self._sockets.items() if user_id in people)
+        self._note(ticket for ticket, people in self._sockets.items() if user_id in people)
 
     def of(self, ticket_id: int) -> list[int]:
         """Return who has the ticket open, in the order in which they came."""
@@ -149,6 +151,10 @@ class Viewing:
         if people is None or user_id not in people:
             return
         del people[user_id]
-        self._changed.add(ticket_id)
+        self._note([ticket_id])
         if not people:
             del self._sockets[ticket_id]
+
+    def _note(self, ticket_ids: Iterable[int]) -> None:
+        self._changed.update(ticket_ids)
+        self.changes += 1

@@ -38,21 +38,24 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
 
 def who(conn: Connection, hashed: bytes, at: Instant) -> Known | None:
     """Return the active person whose session or token this is, unless it has expired."""
-    row = conn.execute(
-        "SELECT s.id AS session_id, s.kind, u.id, u.email, u.name, u.role, u.is_active, u.max_tickets,"
-        " u.skills, u.availability, u.calendar_id, u.created_at FROM sessions s JOIN users u ON u.id = s.user_id"
-        " WHERE s.hash = ? AND (s.expires_at IS NULL OR s.expires_at > ?) AND u.is_active = 1",
-        (hashed, at),
-    ).fetchone()
-    if row is None:
-        return None
-    return Known(people.user_of(conn, row), row["session_id"], Kind(row["kind"]))
+    return _known(conn, "s.hash = ?", hashed, at)
 
 
 def alive(conn: Connection, session_id: int, at: Instant) -> Known | None:
     """Return the active person whose session or token has this number, unless it has expired."""
-    row = conn.execute("SELECT hash FROM sessions WHERE id = ?", (session_id,)).fetchone()
-    return who(conn, row["hash"], at) if row else None
+    return _known(conn, "s.id = ?", session_id, at)
+
+
+def _known(conn: Connection, which: str, value: bytes | int, at: Instant) -> Known | None:
+    row = conn.execute(
+        "SELECT s.id AS session_id, s.kind, u.id, u.email, u.name, u.role, u.is_active, u.max_tickets,"
+        " u.skills, u.availability, u.calendar_id, u.created_at FROM sessions s JOIN users u ON u.id = s.user_id"
+        f" WHERE {which} AND (s.expires_at IS NULL OR s.expires_at > ?) AND u.is_active = 1",
+        (value, at),
+    ).fetchone()
+    if row is None:
+        return None
+    return Known(people.user_of(conn, row), row["session_id"], Kind(row["kind"]))
 
 
 def ends_at(conn: Connection, session_id: int) -> Instant | None:
