@@ -14,9 +14,10 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from bench import filling, measures, report
+from bench import crowds, filling, measures, report
+from bench.crowds import Place
 from bench.measures import Measure
-from bench.report import Line, Once, Result, Side
+from bench.report import Line, Once, Promise, Result, Side
 from bench.servers import Ground, Server
 
 SIZES: Final = (1_000, 10_000, 100_000)
@@ -30,10 +31,14 @@ class Plan(NamedTuple):
     rounds: int = 5
     seconds: float = 1.0
     starts: int = 5
-    listeners: int = measures.LISTENERS
+    listeners: int = 500
+    crowd: int = 2_000
+    pace_seconds: float = 10.0
 
 
-QUICK: Final = Plan(sizes=(1_000, 10_000), rounds=3, seconds=0.4, starts=3, listeners=100)
+QUICK: Final = Plan(
+    sizes=(1_000, 10_000), rounds=3, seconds=0.4, starts=3, listeners=100, crowd=200, pace_seconds=3.0
+)
 
 
 class Pair(NamedTuple):
@@ -42,6 +47,11 @@ class Pair(NamedTuple):
     count: int
     desk: Server
     limit: Server
+
+    @property
+    def places(self) -> tuple[Place, Place]:
+        """Return the rooms of one ticket on both."""
+        return Place(self.desk, self.count, is_desk=True), Place(self.limit, self.count, is_desk=False)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -75,8 +85,9 @@ def run(plan: Plan, cache: Path, only: str = "") -> Result:
             idle = [Side(pair.desk.memory, pair.limit.memory) for pair in pairs]
             lines = asyncio.run(_measure(plan, pairs, only))
             replays = asyncio.run(_replays(pairs, only))
+            live = asyncio.run(_live(plan, pairs[-1], only))
             busy = [Side(pair.desk.memory, pair.limit.memory) for pair in pairs]
-    return Result(tuple(plan.sizes), lines, replays, starts, idle, busy, time.perf_counter() - started)
+    return Result(tuple(plan.sizes), lines, replays, live, starts, idle, busy, time.perf_counter() - started)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -197,25 +208,43 @@ async def _replays(pairs: Sequence[Pair], only: str) -> list[Once]:
 
 
 async def _fan_out(plan: Plan, pairs: Sequence[Pair]) -> list[Line]:
-    found: dict[tuple[int, bool], list[measures.FanOut]] = {}
+    found: dict[Place, list[crowds.FanOut]] = {}
     for _ in range(max(1, plan.rounds // 2 + 1)):
-        for number, pair in enumerate(pairs):
-            for is_desk in (True, False):
-                port = (pair.desk if is_desk else pair.limit).port
-                one = await measures.fan_out(
-                    port, plan.seconds, pair.count, is_desk=is_desk, listeners=plan.listeners
-                )
-                found.setdefault((number, is_desk), []).append(one)
+        for pair in pairs:
+            for place in pair.places:
+                one = await crowds.fan_out(place, plan.seconds, plan.listeners)
+                found.setdefault(place, []).append(one)
 
     def sides(field: str) -> list[Side]:
-        def middle(number: int, is_desk: bool) -> float:
-            return statistics.median(getattr(one, field) for one in found[number, is_desk])
+        def middle(place: Place) -> float:
+            return statistics.median(getattr(one, field) for one in found[place])
 
-        return [Side(middle(number, True), middle(number, False)) for number in range(len(pairs))]
+        return [Side(*map(middle, pair.places)) for pair in pairs]
 
+    everybody = f"{plan.listeners} sockets"
     return [
-        Line(f"fan-out to {plan.listeners} sockets, deliveries", "/s", sides("deliveries")),
-        Line(f"a message until the last of {plan.listeners} has it", "ms", sides("last_heard_ms")),
+        Line(f"fan-out to {everybody}: messages heard", "/s", sides("messages")),
+        Line(f"fan-out to {everybody}: events heard, three a message", "/s", sides("events")),
+        Line(f"a message until the last of {everybody} has it", "ms", sides("last_heard_ms")),
+    ]
+
+
+async def _live(plan: Plan, pair: Pair, only: str) -> list[Promise]:
+    """Measure what is promised of sockets, on one desk: it has nothing to do with how many tickets there are."""
+    if only not in "live":
+        return []
+    desk, limit = pair.places
+    held = [await crowds.hold(place, plan.crowd) for place in (desk, limit)]
+    heard = [await crowds.pace(place, plan.listeners, plan.pace_seconds) for place in (desk, limit)]
+    others = max(1, plan.listeners // 5)
+    beside = await crowds.pace(desk, others, plan.pace_seconds, beside_deaf=others)
+    room, many = f"a room of {plan.listeners}, {crowds.A_SECOND} messages a second", f"{plan.crowd:,}"
+    return [
+        Promise(f"an idle socket among {many}", "KiB", *(each.kib for each in held), 25),
+        Promise(f"{many} come back at once: all are in the room", "s", *(each.back for each in held), 3),
+        Promise(f"{room}: half hear it within", "ms", *(each.median for each in heard), None),
+        Promise(f"{room}: 99 % hear it within", "ms", *(each.p99 for each in heard), 100),
+        Promise(f"{others} beside {others} who never read: 99 % hear it within", "ms", beside.p99, None, 50),
     ]
 
 

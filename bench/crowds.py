@@ -1,14 +1,17 @@
 """Crowds on websockets: what one costs to hold, how soon all are back, and how late a room hears what is said."""
 
 import asyncio
+import json
 import random
 import resource
 import socket
 import statistics
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
+
+from aiohttp import ClientSession
 
 from bench import texts
 from bench.filling import AGENTS, HEARERS, token_of
@@ -142,10 +145,28 @@ async def hold(place: Place, count: int) -> Held:
     async with _seated(place, count):
         await asyncio.sleep(_SETTLED)
         kib = (place.server.memory - before) * 1024 / count
+    frames = [await _resuming(place)] if place.is_desk else []
     began = time.perf_counter()
-    async with _seated(place, count):
+    async with _seated(place, count, frames):
         back = time.perf_counter() - began
     return Held(kib, back)
+
+
+async def _resuming(place: Place) -> bytes:
+    """Return what somebody says first who comes back to the room and has missed nothing."""
+    room = f"ticket:{place.ticket}"
+    headers = {"Authorization": f"Bearer {place.tokens[0]}"}
+    async with (
+        ClientSession() as session,
+        session.ws_connect(f"http://127.0.0.1:{place.port}/ws", headers=headers) as socket,
+    ):
+        await socket.send_json({"event": "join_ticket", "id": 1, "data": {"ticket_id": place.ticket}})
+        while (frame := await socket.receive_json()).get("reply_to") != 1:
+            pass
+    joined = frame["data"]
+    rooms = {name: {"seq": joined["rooms"][name]["seq"]} for name in (room, f"{room}:staff")}
+    data = {"batch": True, "epoch": joined["epoch"], "rooms": rooms}
+    return json.dumps({"event": "connect", "id": 1, "data": data}).encode()
 
 
 def _allow_sockets(count: int) -> None:
@@ -205,10 +226,12 @@ async def _deaf(place: Place, number: int) -> asyncio.Transport:
 
 
 @asynccontextmanager
-async def _seated(place: Place, count: int) -> AsyncIterator[tuple[Crowd, list[Listener]]]:
+async def _seated(
+    place: Place, count: int, frames: Sequence[bytes] | None = None
+) -> AsyncIterator[tuple[Crowd, list[Listener]]]:
     """Let so many sit in the room, and wait afterwards until the server has noticed that they are gone."""
     crowd = Crowd()
-    seated = await listen(place.port, place.tokens, count, crowd, place.frames)
+    seated = await listen(place.port, place.tokens, count, crowd, place.frames if frames is None else frames)
     try:
         yield crowd, seated
     finally:

@@ -28,6 +28,8 @@ from servicedesk.store.events import room_number
 from servicedesk.store.migrate import steps
 
 AGENTS: Final = 50
+HEARERS: Final = 50
+"""More people of the staff, in no team: they only listen."""
 TEAMS: Final = 10
 CUSTOMERS: Final = 2_000
 UNRESOLVED: Final = 0.03
@@ -71,7 +73,7 @@ LEAD: Final = "bench-lead"
 
 
 def token_of(number: int) -> str:
-    """Return the token with which the agent of this number calls."""
+    """Return the token with which the agent, or beyond them the hearer, of this number calls."""
     return f"bench-agent-{number:04d}"
 
 
@@ -174,7 +176,9 @@ def _company(tx: Tx, at: Instant) -> _Company:
         teams.append(people.create_team(tx, NewTeam(name=f"Team {number + 1}", member_ids=members), at=at))
     customers = [_person(tx, Role.CUSTOMER, number, at) for number in range(CUSTOMERS)]
     lead = _person(tx, Role.SUPERVISOR, 0, at)
-    for token, person in [(LEAD, lead), *((token_of(n), agent) for n, agent in enumerate(agents))]:
+    hearers = [_person(tx, Role.AGENT, AGENTS + number, at) for number in range(HEARERS)]
+    staff = [*agents, *hearers]
+    for token, person in [(LEAD, lead), *((token_of(n), person) for n, person in enumerate(staff))]:
         sessions.insert(
             tx,
             hashed=hashlib.sha256(token.encode()).digest(),

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import time
 from collections.abc import Callable
 from typing import Final
@@ -72,6 +73,10 @@ def request(
     if body:
         head += [f"Content-Type: {content_type}", f"Content-Length: {len(body)}"]
     return "\r\n".join(head).encode() + _END + body
+
+
+def json_request(method: str, path: str, body: object, token: str = "") -> bytes:
+    return request(method, path, token=token, body=json.dumps(body).encode())
 
 
 async def rate(

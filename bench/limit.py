@@ -157,7 +157,10 @@ class Limit:
         return _json({"id": name, "filename": filename, "size": size}, 201)
 
     async def say(self, request: web.Request) -> web.Response:
-        """Write a message and send it to every socket, serialised once."""
+        """Write a message and send it to every socket, serialised once.
+
+        Asked to do so ``thrice`` it also sends the ticket twice, since the desk has three events for a message.
+        """
         body = decode(await request.read())
         row = (int(request.match_info["id"]), 1, body["body"], time.time_ns() // 1_000_000)
         self.conn.execute("BEGIN IMMEDIATE")
@@ -166,9 +169,13 @@ class Limit:
         )
         self.conn.execute("COMMIT")
         message = {"id": cursor.lastrowid, "ticket_id": row[0], "author_id": 1, "body": row[2]}
-        frame = encode({"event": "new_message", "data": {"message": message}}).decode()
-        for socket in list(self.sockets):
-            await socket.send_str(frame)
+        told: list[dict[str, Any]] = [{"event": "new_message", "data": {"message": message}}]
+        if body["thrice"]:
+            ticket = dict(self.conn.execute(_ONE, (row[0],)).fetchone())
+            told += [{"event": "ticket_updated", "data": {"ticket": ticket}} for _ in range(2)]
+        for frame in [encode(each).decode() for each in told]:
+            for socket in list(self.sockets):
+                await socket.send_str(frame)
         return _json(message, 201)
 
     async def listen(self, request: web.Request) -> web.WebSocketResponse:

@@ -1,10 +1,7 @@
-"""What is measured: for each line of the table, what the desk is asked and what the bare handler is asked."""
+"""What is asked: for each line of the table, the requests to the desk and those to the bare handler."""
 
-import asyncio
-import json
 import os
 import random
-import statistics
 import time
 from collections.abc import Callable
 from datetime import date
@@ -12,11 +9,9 @@ from typing import Final, NamedTuple
 
 from bench import texts
 from bench.filling import AGENTS, CUSTOMERS, LEAD, TEAMS, token_of
-from bench.http import Connection, Unexpected, rate, request
-from bench.sockets import Crowd, listen
+from bench.http import Connection, Unexpected, json_request, rate, request
 
 MEGABYTE: Final = 1 << 20
-LISTENERS: Final = 500
 
 Requests = Callable[[int], bytes]
 
@@ -29,10 +24,6 @@ class Measure(NamedTuple):
     limit: Callable[[int], Requests]
     status: int = 200
     connections: int = 8
-
-
-def _json(method: str, path: str, body: object, token: str = "") -> bytes:
-    return request(method, path, token=token, body=json.dumps(body).encode())
 
 
 def _ticket(number: int) -> dict[str, object]:
@@ -54,12 +45,15 @@ _TICKETS: Final = [_ticket(number) for number in range(2_000)]
 
 
 def _desk_creates(count: int) -> Requests:
-    made = [_json("POST", "/api/tickets/", ticket, token_of(n % AGENTS)) for n, ticket in enumerate(_TICKETS)]
+    made = [
+        json_request("POST", "/api/tickets/", ticket, token_of(n % AGENTS))
+        for n, ticket in enumerate(_TICKETS)
+    ]
     return lambda number: made[number % len(made)]
 
 
 def _limit_creates(count: int) -> Requests:
-    made = [_json("POST", "/tickets", ticket) for ticket in _TICKETS]
+    made = [json_request("POST", "/tickets", ticket) for ticket in _TICKETS]
     return lambda number: made[number % len(made)]
 
 
@@ -190,7 +184,7 @@ async def once(replay: Replay, port: int, count: int) -> float:
     """Return the seconds until the second answer; the first starts the process."""
     days = max(1, round(365 * min(1.0, REPLAYED / count)))
     first = date.fromtimestamp(time.time() - days * 86_400).isoformat()
-    asked = _json("POST", replay.path, {**replay.asks, "from": first}, LEAD)
+    asked = json_request("POST", replay.path, {**replay.asks, "from": first}, LEAD)
     connection = await Connection.open(port)
     try:
         for _ in range(2):
@@ -206,71 +200,3 @@ async def once(replay: Replay, port: int, count: int) -> float:
 
 async def one_rate(measure: Measure, requests: Requests, port: int, seconds: float) -> float:
     return await rate(port, requests, measure.status, measure.connections, seconds)
-
-
-class FanOut(NamedTuple):
-    """A message for everybody in the room: deliveries a second, and how long one takes to reach the last of them."""
-
-    deliveries: float
-    last_heard_ms: float
-
-
-async def fan_out(
-    port: int, seconds: float, ticket: int, *, is_desk: bool, listeners: int = LISTENERS
-) -> FanOut:
-    """Let everybody sit in the room of a ticket, and say something there."""
-    crowd = Crowd()
-    frames = (
-        b'{"event":"connect","data":{"batch":true}}',
-        b'{"event":"join_ticket","id":1,"data":{"ticket_id":%d}}' % ticket,
-    )
-    tokens = [token_of(number) for number in range(AGENTS)] if is_desk else []
-    sockets = await listen(port, tokens, listeners, crowd, frames if is_desk else ())
-    path = f"/api/tickets/{ticket}/messages" if is_desk else f"/tickets/{ticket}/messages"
-    said = _json("POST", path, {"body": texts.words(random.Random(1), 25)}, tokens[0] if is_desk else "")
-    speakers = [await Connection.open(port) for _ in range(4)]
-    try:
-        delay = statistics.median(
-            [await _one_message(speakers[0], said, crowd, listeners) for _ in range(20)]
-        )
-        deliveries = await _many_messages(speakers, said, crowd, listeners, seconds)
-    finally:
-        for each in (*sockets, *speakers):
-            each.close()
-        await asyncio.sleep(0.2)  # the server notices that they are gone before it is asked anything else
-    return FanOut(deliveries, delay * 1000)
-
-
-async def _one_message(speaker: Connection, said: bytes, crowd: Crowd, listeners: int) -> float:
-    """Return the seconds from a message's request until the last has heard it."""
-    crowd.expect(listeners)
-    started = time.perf_counter()
-    await _accepted(speaker.ask(said))
-    await crowd.wait()
-    return time.perf_counter() - started
-
-
-async def _many_messages(
-    speakers: list[Connection], said: bytes, crowd: Crowd, listeners: int, seconds: float
-) -> float:
-    before, started = crowd.heard, time.perf_counter()
-
-    async def keep_talking(speaker: Connection) -> int:
-        count = 0
-        while time.perf_counter() < started + seconds:
-            await _accepted(speaker.ask(said))
-            count += 1
-        return count
-
-    counts = await asyncio.gather(*map(keep_talking, speakers))
-    missing = sum(counts) * listeners - (crowd.heard - before)
-    if missing:
-        crowd.expect(missing)
-        await crowd.wait()
-    return (crowd.heard - before) / (time.perf_counter() - started)
-
-
-async def _accepted(answer: asyncio.Future[bytes]) -> None:
-    got = await answer
-    if not got.startswith(b"HTTP/1.1 201 "):
-        raise Unexpected(got[:2000].decode(errors="replace"))

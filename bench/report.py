@@ -49,10 +49,22 @@ class Once(NamedTuple):
     seconds: list[float]
 
 
+class Promise(NamedTuple):
+    """What is promised of one desk, whatever its size."""
+
+    name: str
+    unit: str
+    desk: float
+    limit: float | None
+    """None where the bare handler has nothing to compare with: it waits for who does not read."""
+    most: float | None
+
+
 class Result(NamedTuple):
     sizes: tuple[int, ...]
     lines: list[Line]
     replays: list[Once]
+    live: list[Promise]
     starts: list[Side]
     idle: list[Side]
     busy: list[Side]
@@ -85,6 +97,8 @@ def _tables(result: Result) -> Iterator[Rows]:
     yield _head_rows(result)
     if result.replays:
         yield _replay_rows(result)
+    if result.live:
+        yield _live_rows(result)
     yield _cpu_rows(result)
     yield _process_rows(result)
 
@@ -92,6 +106,18 @@ def _tables(result: Result) -> Iterator[Rows]:
 def _replay_rows(result: Result) -> Rows:
     rows = [[each.name, *(f"{seconds:.2f}" for seconds in each.seconds)] for each in result.replays]
     return [["seconds", *(f"{size:,} tickets" for size in result.sizes)], *rows]
+
+
+def _live_rows(result: Result) -> Rows:
+    rows = [
+        [f"{each.name}, {each.unit}", *(_or_nothing(n) for n in (each.desk, each.limit, each.most))]
+        for each in result.live
+    ]
+    return [["live", "desk", "limit", "at most"], *rows]
+
+
+def _or_nothing(value: float | None) -> str:
+    return "" if value is None else _number(value)
 
 
 def _head_rows(result: Result) -> Rows:

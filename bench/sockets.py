@@ -3,10 +3,13 @@
 import asyncio
 import base64
 import os
+import socket
+import time
 from collections.abc import Sequence
 from typing import Final
 
-_MARK: Final = b'"event":"new_message"'
+_EVENT: Final = b'{"event":"'
+_MESSAGE: Final = _EVENT + b'new_message"'
 
 
 class Crowd:
@@ -14,12 +17,16 @@ class Crowd:
 
     def __init__(self) -> None:
         self.heard = 0
+        """Messages, each as often as it was heard."""
+        self.events = 0
+        """Events of all kinds likewise."""
         self._expected = 0
         self._all_heard = asyncio.Event()
         self.broken: str = ""
 
-    def hear(self, count: int) -> None:
-        self.heard += count
+    def hear(self, events: int, messages: int) -> None:
+        self.events += events
+        self.heard += messages
         if self.heard >= self._expected:
             self._all_heard.set()
 
@@ -39,13 +46,15 @@ class Listener(asyncio.Protocol):
         self._crowd = crowd
         self._tail = b""
         self._upgraded = False
-        self._transport: asyncio.Transport | None = None
+        self.transport: asyncio.Transport
+        self.heard_at: list[float] = []
+        """When each message came."""
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self.transport = transport
 
     def data_received(self, data: bytes) -> None:
         if not self._upgraded:
@@ -54,9 +63,12 @@ class Listener(asyncio.Protocol):
         if not self.answered.done() and b'"reply_to"' in data:
             self.answered.set_result(None)
         data = self._tail + data
-        if found := data.count(_MARK):
-            self._crowd.hear(found)
         self._tail = _beginning_of_mark(data)
+        events = data.count(_EVENT, 0, len(data) - len(self._tail))
+        if events:
+            messages = data.count(_MESSAGE, 0, len(data) - len(self._tail))
+            self.heard_at += [time.perf_counter()] * messages
+            self._crowd.hear(events, messages)
 
     def _upgrade(self, data: bytes) -> None:
         self._upgraded = True
@@ -69,39 +81,41 @@ class Listener(asyncio.Protocol):
         if self._upgraded and not self._crowd.broken:
             self._crowd.broken = f"a listener lost its socket: {error}"
 
-    def write(self, data: bytes) -> None:
-        assert self._transport is not None
-        self._transport.write(data)
+    def say(self, frames: Sequence[bytes]) -> None:
+        for frame in frames:
+            self.transport.write(_masked(frame))
 
     def close(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
+        self.transport.abort()
 
 
 async def listen(
     port: int, tokens: Sequence[str], count: int, crowd: Crowd, frames: Sequence[bytes]
 ) -> list[Listener]:
-    """Open so many sockets; each sends the frames, and is ready when one of them was answered."""
-    listeners = []
-    for number in range(count):
-        token = tokens[number % len(tokens)] if tokens else ""
-        _, listener = await asyncio.get_running_loop().create_connection(
-            lambda: Listener(crowd), "127.0.0.1", port
-        )
-        listener.write(_handshake(token))
-        await listener.ready
-        for frame in frames:
-            listener.write(_masked(frame))
-        if frames:
-            await asyncio.wait_for(listener.answered, 30.0)
-        listeners.append(listener)
-    return listeners
+    """Open so many sockets in the same instant; each sends the frames, and is ready when one was answered."""
+    opening = (come(port, tokens[number % len(tokens)], crowd, frames) for number in range(count))
+    return await asyncio.gather(*opening)
+
+
+async def come(
+    port: int, token: str, crowd: Crowd, frames: Sequence[bytes], line: socket.socket | None = None
+) -> Listener:
+    """Open one socket, over a line that is there already if it is given."""
+    where = {"host": "127.0.0.1", "port": port} if line is None else {"sock": line}
+    loop = asyncio.get_running_loop()
+    _, listener = await loop.create_connection(lambda: Listener(crowd), **where)  # type: ignore[arg-type]
+    listener.transport.write(_handshake(token))
+    await asyncio.wait_for(listener.ready, 30.0)
+    if frames:
+        listener.say(frames)
+        await asyncio.wait_for(listener.answered, 30.0)
+    return listener
 
 
 def _beginning_of_mark(data: bytes) -> bytes:
     """Return what may be the first part of a mark whose rest is still to come."""
-    tail = data[-(len(_MARK) - 1) :]
-    while tail and not _MARK.startswith(tail):
+    tail = data[-(len(_MESSAGE) - 1) :]
+    while tail and not _MESSAGE.startswith(tail):
         tail = tail[1:]
     return tail
 
@@ -121,6 +135,6 @@ def _handshake(token: str) -> bytes:
 
 
 def _masked(frame: bytes) -> bytes:
-    mask = b"\0\0\0\0"
-    assert len(frame) < 126
-    return bytes([0x81, 0x80 | len(frame)]) + mask + frame
+    mask, size = b"\0\0\0\0", len(frame)
+    length = bytes([0x80 | size]) if size < 126 else bytes([0x80 | 126]) + size.to_bytes(2, "big")
+    return b"\x81" + length + mask + frame

@@ -90,12 +90,15 @@ def test_its_texts_are_found(filled: Connection) -> None:
 
 
 def test_everything_is_measured_and_told(tmp_path: Path) -> None:
-    plan = bench.Plan(sizes=(60, 120), rounds=1, seconds=0.05, starts=1, listeners=5)
+    plan = bench.Plan(
+        sizes=(60, 120), rounds=1, seconds=0.05, starts=1, listeners=5, crowd=8, pace_seconds=0.2
+    )
 
     result = bench.run(plan, tmp_path / "cache")
 
-    assert len(result.lines) == 11
+    assert len(result.lines) == 12
     assert [0 < seconds < 60 for once in result.replays for seconds in once.seconds] == [True] * 4
+    assert [each.desk > 0 for each in result.live] == [True] * 5
     assert all(value > 0 for line in result.lines for side in line.sides for value in side)
     assert all(0 < value < 60 for side in result.starts for value in side)
     assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".db", ".db"]

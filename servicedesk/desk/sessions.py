@@ -39,7 +39,7 @@ def open_session(
     session_id = sessions.insert(
         tx, hashed=hashed, kind=Kind.SESSION, user_id=user_id, at=at, expires_at=expires_at
     )
-    return Known(user, session_id, Kind.SESSION)
+    return Known(user, session_id, Kind.SESSION, expires_at)
 
 
 def close_session(tx: Tx, known: Known) -> None:

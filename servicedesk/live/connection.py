@@ -89,12 +89,11 @@ class Connection:
         connection_id: str,
         user_id: int,
         session_id: int,
-        expires_at: Instant | None = None,
     ) -> None:
         self.id = connection_id
         self.user_id = user_id
         self.session_id = session_id
-        self.expires_at = expires_at
+        self.expires_at: Instant | None = None
         self.seats: dict[str, Seat] = {}
         self.batch = False
         self.rate = Rate()

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, Concatenate, Final, NamedTuple, ParamSpec, TypeVar
+from typing import Any, Concatenate, Final, NamedTuple, ParamSpec, Self, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -79,6 +79,10 @@ class Talk:
 
     def peek(self, fn: Callable[Concatenate[db.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return self.app[DB].peek(fn, *args, **kwargs)
+
+    def look(self, fn: Callable[[db.Connection, Self, User, Any], T], command: protocol.Command) -> T:
+        """Ask in the name of the person as they are in the state of the database that is looked at."""
+        return self.peek(lambda conn: fn(conn, self, self.user(), command))
 
     async def write(self, fn: Callable[[Tx, User, Instant], T]) -> T:
         """Run what the desk does in a transaction, in the name of the person as they are in that transaction."""
@@ -158,7 +162,7 @@ async def connect(talk: Talk, command: protocol.Connect) -> Nothing:
     if command.batch is not None:
         connection.batch = command.batch
     talk.hub.awareness.touched(connection, idle=bool(command.idle))
-    states = talk.peek(_resume, talk, talk.user(), command)
+    states = talk.look(_resume, command)
     connection.reply(connected(talk, states))
     return Nothing()
 
@@ -166,7 +170,7 @@ async def connect(talk: Talk, command: protocol.Connect) -> Nothing:
 async def join_ticket(talk: Talk, command: protocol.JoinTicket) -> JoinedTicket:
     """Hear a ticket from now on, after a snapshot or after what the client has."""
     _check_id(command.ticket_id)
-    states = talk.peek(_join, talk, talk.user(), command)
+    states = talk.look(_join, command)
     room = ticket_room(command.ticket_id)
     positions = {name: Joined(_seq(state), state.recovered) for name, state in states.items()}
     snapshot = next((s.snapshot for s in states.values() if s.snapshot is not UNSET), UNSET)

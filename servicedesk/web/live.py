@@ -95,7 +95,6 @@ async def socket(call: Call) -> web.StreamResponse:
         raise BadRequest("The Sec-WebSocket-Key is none.") from None
     ws.headers.clear()  # they are sent; a socket lives long, and there are many
     line = _Line(writer, call.request)
-    ends_at = call.peek(sessions.ends_at, caller.session_id)
     connection = Connection(
         line,
         hub.desk,
@@ -104,13 +103,12 @@ async def socket(call: Call) -> web.StreamResponse:
         connection_id=secrets.token_urlsafe(9),
         user_id=caller.user.id,
         session_id=caller.session_id,
-        expires_at=ends_at,
     )
     hub.watch(connection)
     writing = asyncio.create_task(connection.write())
     try:
         talk = Talk(call.app, hub, connection, hub.desk.epoch)
-        _let_in(talk)
+        talk.peek(_let_in, talk)
         await _listen(talk, ws)
         await writing
     finally:
@@ -147,10 +145,10 @@ def _caller(call: Call) -> auth.Caller:
     return caller
 
 
-def _let_in(talk: Talk) -> None:
+def _let_in(conn: db.Connection, talk: Talk) -> None:
     """Greet the newcomer, unless they have too many sockets, or their session ended on the way."""
     connection, hub = talk.connection, talk.hub
-    known = talk.peek(sessions.alive, connection.session_id, talk.now)
+    known = sessions.alive(conn, connection.session_id, talk.now)
     if known is None:
         hub.expel(connection)
     elif hub.is_full(connection.user_id):
@@ -158,6 +156,7 @@ def _let_in(talk: Talk) -> None:
     elif hub.draining:
         connection.end(Close.RESTART, _retry(hub))
     else:
+        connection.expires_at = known.expires_at
         hub.enter(connection, known.user)
         connection.hold()
         commands.greet(talk)
