@@ -123,7 +123,7 @@ class Place:
     """Somebody's place in a run: what they have now, and what they had."""
 
     __slots__ = (
-        *("agent", "skills", "shift", "lines", "is_free", "load", "last"),
+        *("agent", "skills", "shift", "lines", "is_free", "load", "spare", "last"),
         *("assigned", "breached", "peak", "loaded", "_since"),
     )
 
@@ -139,9 +139,10 @@ class Place:
         self.look()
 
     def look(self) -> None:
-        """See whether they can take another ticket."""
-        on_duty = self.shift is None or self.shift.is_open
-        self.is_free = on_duty and self.agent.is_available and self.load < self.agent.max_tickets
+        """See whether they can take another ticket, and how much of their capacity is left."""
+        on_duty, most = self.shift is None or self.shift.is_open, self.agent.max_tickets
+        self.is_free = on_duty and self.agent.is_available and self.load < most
+        self.spare = _ONE * (most - self.load) // most if self.is_free else 0
 
     def take(self, at: Instant) -> None:
         self.count(at)
@@ -178,21 +179,15 @@ class Shift:
 class Line:
     """Tickets that the same people can take; those that wait are in their turns."""
 
-    __slots__ = ("_continuity", "_full_rest", "_idle", "_people", "waiting")
+    __slots__ = ("_continuity", "_full_rest", "_idle", "_people", "_spare", "waiting")
 
     def __init__(self, people: Iterable[Place], needed: frozenset[str], weights: Weights) -> None:
-        spare, self._idle, skill, self._continuity = weights
+        self._spare, self._idle, skill, self._continuity = weights
         self._full_rest = _points(_ONE, self._idle)
         self._people = [
             (
                 place,
                 place.agent.id,
-                # By load; those who can take a ticket have fewer than they take.
-                [
-                    _points(_ONE * (most - load) // most, spare)
-                    for most in (place.agent.max_tickets,)
-                    for load in range(most)
-                ],
                 _points(_ONE * len(needed) // len(place.skills), skill) if needed else 0,
             )
             for place in people
@@ -204,14 +199,14 @@ class Line:
 
     def choose(self, recent: Sequence[int], at: Instant) -> Place | None:
         """Return whom ``assignment.decide`` would choose, worked out in one pass."""
-        idle, full_rest = self._idle, self._full_rest
+        weight, idle, full_rest = self._spare, self._idle, self._full_rest
         known = _familiar(recent, self._continuity)
         best, chosen = (-1, 0, 0, 0), None
-        for place, number, spare, skill in self._people:
+        for place, number, skill in self._people:
             if not place.is_free:
                 continue
             last = place.last
-            score = spare[place.load] + skill
+            score = (place.spare * weight + 50) // 100 + skill
             if last is None or at - last >= RESTED:
                 score += full_rest
             else:
