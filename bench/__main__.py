@@ -234,6 +234,7 @@ async def _live(plan: Plan, pair: Pair, only: str) -> list[Promise]:
     if only not in "live":
         return []
     desk, limit = pair.places
+    desk = await crowds.with_a_new_ticket(desk)
     held = [await crowds.hold(place, plan.crowd) for place in (desk, limit)]
     heard = [await crowds.pace(place, plan.listeners, plan.pace_seconds) for place in (desk, limit)]
     others = max(1, plan.listeners // 5)

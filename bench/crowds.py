@@ -62,6 +62,18 @@ class Place(NamedTuple):
         return json_request("POST", f"/tickets/{self.ticket}/messages", {"body": body, "thrice": thrice})
 
 
+async def with_a_new_ticket(place: Place) -> Place:
+    """Return the desk with a room in which nothing has been said yet."""
+    connection = await Connection.open(place.port)
+    try:
+        answer = await connection.ask(
+            json_request("POST", "/api/tickets/", {"title": "For a crowd"}, place.tokens[0])
+        )
+    finally:
+        connection.close()
+    return place._replace(ticket=json.loads(answer.split(b"\r\n\r\n", 1)[1])["id"])
+
+
 # Everything that a room can take --------------------------------------------------
 
 

@@ -7,6 +7,7 @@ import math
 import os
 import select
 import selectors
+import sys
 import time
 from typing import Final
 
@@ -21,32 +22,6 @@ _NEVER: Final = 1_000_000_000
 Ready = list[tuple[selectors.SelectorKey, int]]
 
 
-class _Few(selectors.EpollSelector):
-    """Tells of a few sockets at a time; those that were left out are told of in the next turns.
-
-    The kernel itself is asked for no more: it tells of the others first the next time, so that who always has
-    something to say is not the only one to say it.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._few = select.epoll.fromfd(os.dup(self.fileno()))
-
-    def select(self, timeout: float | None = None) -> Ready:
-        # Rounded up to the kernel's milliseconds: a loop that wakes too early would only ask again.
-        wait = None if timeout is None else max(0.0, math.ceil(timeout * 1e3) * 1e-3)
-        try:
-            ready = self._few.poll(wait, AT_ONCE)
-        except InterruptedError:
-            return []
-        key_of = self.get_map().get
-        return [(key, _mask(event) & key.events) for fd, event in ready if (key := key_of(fd)) is not None]
-
-    def close(self) -> None:
-        self._few.close()
-        super().close()
-
-
 def _mask(event: int) -> int:
     """Return what a socket is ready for; one that broke is ready for both, so that somebody finds out."""
     reads = selectors.EVENT_READ if event & ~select.EPOLLOUT else 0
@@ -54,8 +29,41 @@ def _mask(event: int) -> int:
     return reads | writes
 
 
-def loop() -> asyncio.AbstractEventLoop:
-    return asyncio.SelectorEventLoop(_Few())
+if sys.platform == "linux":
+
+    class _Few(selectors.EpollSelector):
+        """Tells of a few sockets at a time; those that were left out are told of in the next turns.
+
+        The kernel itself is asked for no more: it tells of the others first the next time, so that who always has
+        something to say is not the only one to say it.
+        """
+
+        def __init__(self) -> None:
+            super().__init__()
+            self._few = select.epoll.fromfd(os.dup(self.fileno()))
+
+        def select(self, timeout: float | None = None) -> Ready:
+            # Rounded up to the kernel's milliseconds: a loop that wakes too early would only ask again.
+            wait = None if timeout is None else max(0.0, math.ceil(timeout * 1e3) * 1e-3)
+            try:
+                ready = self._few.poll(wait, AT_ONCE)
+            except InterruptedError:
+                return []
+            key_of = self.get_map().get
+            return [(key, _mask(event) & key.events) for fd, event in ready if (key := key_of(fd)) is not None]
+
+        def close(self) -> None:
+            self._few.close()
+            super().close()
+
+    def loop() -> asyncio.AbstractEventLoop:
+        return asyncio.SelectorEventLoop(_Few())
+
+else:
+
+    def loop() -> asyncio.AbstractEventLoop:
+        """Elsewhere the desk runs for whoever works on it; crowds come to Linux."""
+        return asyncio.SelectorEventLoop()
 
 
 async def sweeping() -> None:
