@@ -7,6 +7,7 @@ import { complain, toast } from "./toasts.js";
 import { write } from "./composer.js";
 import { refreshTicket } from "./ticket.js";
 import { refreshList } from "./list.js";
+import * as uploads from "./uploads.js";
 
 let chosen = null;
 
@@ -62,10 +63,12 @@ document.addEventListener("desk:send", async (event) => {
   if (!macro || macro.ticket !== openTicket() || !$("#macro")) return;
   event.preventDefault();
   chosen = null;
-  const body = macro.area?.value ?? "";
+  const text = macro.area?.value ?? "", files = uploads.ready();
+  const body = text.trim() || !files.length ? text : uploads.names();
   try {
-    await call("POST", `/api/macros/${macro.value}/apply`, { ticket_id: macro.ticket, body, version: macro.version });
-    if (macro.area && macro.area.value === body) {
+    await call("POST", `/api/macros/${macro.value}/apply`, { ticket_id: macro.ticket, body, version: macro.version, file_ids: files.map((f) => f.id) });
+    uploads.take(files);
+    if (macro.area && macro.area.value === text) {
       macro.area.value = "";
       macro.area.dispatchEvent(new Event("input", { bubbles: true }));
     }

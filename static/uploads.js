@@ -16,8 +16,7 @@ export const failed = () => here().filter((r) => r.state === "failed").length;
 export const names = () => ready().map((r) => r.file.name).join(", ");
 
 // What the next message binds; its rows go.
-export function take() {
-  const bound = ready();
+export function take(bound = ready()) {
   for (const row of bound) row.box.remove();
   rows = rows.filter((r) => !bound.includes(r));
   return bound.map((r) => r.id);

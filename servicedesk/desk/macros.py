@@ -102,6 +102,8 @@ def _steps(
 
     wanted = _wanted(macro.content.actions, by)
     says = bool(text.strip())
+    if file_ids and not says:
+        raise Invalid([FieldError("/file_ids", "invalid", "go with a text, and there is none")])
     is_late = before.status is Status.CLOSED
     if says and not is_late:
         yield say

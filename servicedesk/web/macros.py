@@ -17,7 +17,7 @@ from servicedesk.store.macros import MACROS
 from servicedesk.web import lists
 from servicedesk.web.api import Call
 from servicedesk.web.decode import checked
-from servicedesk.web.fields import Comment, Id, OneLine, Words
+from servicedesk.web.fields import Comment, FileId, Id, OneLine, Words
 from servicedesk.web.lists import Paging
 
 Text = Annotated[
@@ -64,10 +64,14 @@ class Preview(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Apply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``body`` is the text as it was edited; without one the macro's own is said. ``version`` is the ticket's."""
+    """``body`` is the text as it was edited; without one the macro's own is said. ``version`` is the ticket's.
+
+    ``file_ids`` are the files that go with the text.
+    """
 
     ticket_id: Id
     body: Said | None = None
+    file_ids: Annotated[list[FileId], Meta(max_length=10)] = []
     version: Ever | None = None
 
 
@@ -124,7 +128,14 @@ async def apply(call: Call, body: Apply) -> TicketBody:
 
     def job(tx: Tx) -> TicketBody:
         ticket = desk.apply(
-            tx, call.id, body.ticket_id, body=body.body, by=call.actor, at=call.now, versions=versions
+            tx,
+            call.id,
+            body.ticket_id,
+            body=body.body,
+            file_ids=tuple(body.file_ids),
+            by=call.actor,
+            at=call.now,
+            versions=versions,
         )
         return tickets.shown(tx, ticket, call.actor, call.now)
 

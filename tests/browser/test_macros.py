@@ -2,6 +2,7 @@
 
 from playwright.async_api import expect
 
+from tests.browser.test_uploads import choose, chosen
 from tests.browser.windows import Windows
 from tests.served import Desk
 
@@ -62,3 +63,21 @@ async def test_a_macro_is_chosen_edited_and_sent_from_the_composer(desk: Desk, w
     await expect(page.locator("#macro")).to_have_count(0)
     after = (await agent.get(f"/api/tickets/{ticket['id']}")).body
     assert (after["status"], after["tags"], after["message_count"]) == ("pending", ["asked"], 1)
+
+
+async def test_files_that_wait_go_with_the_macro(desk: Desk, windows: Windows) -> None:
+    agent = await desk.agent(name="Ada")
+    ticket = await agent.ticket("No light")
+    await agent.post("/api/macros/", {"name": "Manual", "body": "The manual is attached.", "actions": {}})
+    page = await windows.open(agent, f"/tickets/{ticket['id']}")
+    await choose(page, chosen("manual.txt"))
+    await expect(page.locator(".upload")).to_contain_text("ready")
+
+    await page.keyboard.press("m")
+    await page.get_by_role("option", name="Manual").wait_for()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_label("Reply", exact=True)).to_have_value("The manual is attached.")
+    await page.get_by_role("button", name="Send").click()
+
+    await expect(page.locator("[data-message] .file")).to_contain_text("manual.txt")
+    await expect(page.locator(".upload")).to_have_count(0)

@@ -6,6 +6,7 @@ import pytest
 
 from servicedesk.domain.people import Role
 from tests.served import Client, Desk
+from tests.web.forms import upload
 
 MACROS = "/api/macros/"
 SOLVED = {
@@ -115,6 +116,32 @@ async def test_the_edited_text_is_said_as_it_is(agent: Client, ticket: Any) -> N
     await agent.post(f"{MACROS}{macro['id']}/apply", {"ticket_id": ticket["id"], "body": text})
 
     assert await messages(agent, ticket) == [(text, True)]
+
+
+async def test_files_go_with_the_text(agent: Client, ticket: Any) -> None:
+    macro = await made(agent, actions={})
+    file = (await upload(agent, ticket["id"])).body
+
+    answer = await agent.post(
+        f"{MACROS}{macro['id']}/apply", {"ticket_id": ticket["id"], "file_ids": [file["id"]]}
+    )
+
+    assert answer.status == 200, answer.body
+    (said,) = await agent.all(f"/api/tickets/{ticket['id']}/messages")
+    assert [each["id"] for each in said["files"]] == [file["id"]]
+
+
+async def test_files_without_a_text_are_refused_and_nothing_is_changed(agent: Client, ticket: Any) -> None:
+    macro = await made(agent, body="")
+    file = (await upload(agent, ticket["id"])).body
+    before = await now(agent, ticket)
+
+    answer = await agent.post(
+        f"{MACROS}{macro['id']}/apply", {"ticket_id": ticket["id"], "file_ids": [file["id"]]}
+    )
+
+    assert (answer.status, answer.body["errors"][0]["pointer"]) == (422, "/file_ids")
+    assert await now(agent, ticket) == before
 
 
 async def test_without_text_only_the_changes_are_made(agent: Client, ticket: Any) -> None:
