@@ -170,10 +170,10 @@ async def _resuming(place: Place) -> bytes:
     headers = {"Authorization": f"Bearer {place.tokens[0]}"}
     async with (
         ClientSession() as session,
-        session.ws_connect(f"http://127.0.0.1:{place.port}/ws", headers=headers) as socket,
+        session.ws_connect(f"http://127.0.0.1:{place.port}/ws", headers=headers) as line,
     ):
-        await socket.send_json({"event": "join_ticket", "id": 1, "data": {"ticket_id": place.ticket}})
-        while (frame := await socket.receive_json()).get("reply_to") != 1:
+        await line.send_json({"event": "join_ticket", "id": 1, "data": {"ticket_id": place.ticket}})
+        while (frame := await line.receive_json()).get("reply_to") != 1:
             pass
     joined = frame["data"]
     rooms = {name: {"seq": joined["rooms"][name]["seq"]} for name in (room, f"{room}:staff")}
