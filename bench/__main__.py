@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import shutil
 import statistics
 import sys
@@ -133,7 +134,10 @@ def _places(folder: Path, count: int, filled: Path) -> tuple[Path, Path]:
     data, bare = folder / f"desk-{count}", folder / f"limit-{count}"
     data.mkdir(mode=0o700)
     bare.mkdir()
-    shutil.copyfile(filled, data / "servicedesk.db")
+    copy = data / "servicedesk.db"
+    shutil.copyfile(filled, copy)
+    with copy.open("rb") as file:
+        os.fsync(file.fileno())  # or the desk's first checkpoint would have to wait for all of it
     return data, bare
 
 
