@@ -25,7 +25,7 @@ A_SECOND: Final = 50
 DEAF: Final = 100
 NARROW: Final = 4096
 """What the network keeps, in bytes, for who never reads."""
-LONG: Final = "loud " * 800
+SAID: Final = texts.words(random.Random(1), 25)
 _SETTLED: Final = 1.0
 
 
@@ -91,13 +91,13 @@ class FanOut(NamedTuple):
 async def fan_out(place: Place, seconds: float, listeners: int) -> FanOut:
     """Let everybody sit in the room of a ticket, and say something there."""
     async with _seated(place, listeners) as (crowd, _):
-        said = place.saying(texts.words(random.Random(1), 25))
+        said = place.saying(SAID)
         speakers = [await Connection.open(place.port) for _ in range(SPEAKERS)]
         try:
             delays = [await _one_message(speakers[0], said, crowd, listeners) for _ in range(20)]
             messages, events = await _many_messages(speakers, said, crowd, listeners, seconds)
             if not place.is_desk:
-                said = place.saying(texts.words(random.Random(1), 25), thrice=True)
+                said = place.saying(SAID, thrice=True)
                 _, events = await _many_messages(speakers, said, crowd, listeners, seconds)
         finally:
             for speaker in speakers:
@@ -202,8 +202,7 @@ async def pace(place: Place, listeners: int, seconds: float, *, beside_deaf: int
     """Say something fifty times a second, and look when everybody hears it; beside some who never read."""
     async with _seated(place, listeners) as (_, seated):
         deaf = [await _deaf(place, number) for number in range(beside_deaf)]
-        words = LONG if deaf else texts.words(random.Random(1), 25)
-        said, speaker = place.saying(words), await Connection.open(place.port)
+        said, speaker = place.saying(SAID), await Connection.open(place.port)
         sent: list[float] = []
         try:
             began = time.perf_counter()

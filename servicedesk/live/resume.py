@@ -33,18 +33,21 @@ def after(
 
     ``ours`` says whether the claim is about this log, None that the client did not say.
     """
-    seat = connection.seats.get(room)
+    seat, top = connection.seats.get(room), state.top(room)
     if seat is None:
+        if ours and claim == top:  # as after any short break: nothing was missed
+            hub.sit(connection, room, top)
+            return RoomState(True, top)
         if ours and state.can_resume(room, claim):
             hub.sit(connection, room, claim).resume(claim)
-            return RoomState(True, state.top(room))
-    elif ours is not False and seat.start <= claim <= state.top(room):
+            return RoomState(True, top)
+    elif ours is not False and seat.start <= claim <= top:
         # It was told everything since, or is about to be; what it has from elsewhere is not sent again.
         seat.seq = max(seat.seq, claim)
         return standing(seat, state)
     elif ours and claim < seat.start == seat.seq and state.can_resume(room, claim):
         seat.resume(claim)
-        return RoomState(True, state.top(room))
+        return RoomState(True, top)
     return afresh(hub, connection, room, state)
 
 
