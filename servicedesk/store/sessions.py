@@ -50,13 +50,14 @@ def alive(conn: Connection, session_id: int, at: Instant) -> Known | None:
 def _known(conn: Connection, which: str, value: bytes | int, at: Instant) -> Known | None:
     row = conn.execute(
         "SELECT s.id AS session_id, s.kind, s.expires_at, u.id, u.email, u.name, u.role, u.is_active, u.max_tickets,"
-        " u.skills, u.availability, u.calendar_id, u.created_at FROM sessions s JOIN users u ON u.id = s.user_id"
+        f" u.skills, u.availability, u.calendar_id, u.created_at, {people.TEAMS_OF}"
+        " FROM sessions s JOIN users u ON u.id = s.user_id"
         f" WHERE {which} AND (s.expires_at IS NULL OR s.expires_at > ?) AND u.is_active = 1",
         (value, at),
     ).fetchone()
     if row is None:
         return None
-    return Known(people.user_of(conn, row), row["session_id"], Kind(row["kind"]), row["expires_at"])
+    return Known(people.user_of(row), row["session_id"], Kind(row["kind"]), row["expires_at"])
 
 
 def any_expired(conn: Connection, at: Instant) -> bool:

@@ -50,7 +50,9 @@ if sys.platform == "linux":
             except InterruptedError:
                 return []
             key_of = self.get_map().get
-            return [(key, _mask(event) & key.events) for fd, event in ready if (key := key_of(fd)) is not None]
+            return [
+                (key, _mask(event) & key.events) for fd, event in ready if (key := key_of(fd)) is not None
+            ]
 
         def close(self) -> None:
             self._few.close()
