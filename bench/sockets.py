@@ -10,6 +10,9 @@ from typing import Final
 
 _EVENT: Final = b'{"event":"'
 _MESSAGE: Final = _EVENT + b'new_message"'
+_PATIENCE: Final = 60.0
+_KEY: Final = base64.b64encode(os.urandom(16)).decode()
+"""One for all of them: the crowd should cost the machine little."""
 
 
 class Crowd:
@@ -36,7 +39,7 @@ class Crowd:
         self._all_heard.clear()
 
     async def wait(self) -> None:
-        await asyncio.wait_for(self._all_heard.wait(), 60.0)
+        await asyncio.wait_for(self._all_heard.wait(), _PATIENCE)
         if self.broken:
             raise ConnectionError(self.broken)
 
@@ -94,7 +97,8 @@ async def listen(
 ) -> list[Listener]:
     """Open so many sockets in the same instant; each sends the frames, and is ready when one was answered."""
     opening = (come(port, tokens[number % len(tokens)], crowd, frames) for number in range(count))
-    return await asyncio.gather(*opening)
+    async with asyncio.timeout(_PATIENCE):
+        return await asyncio.gather(*opening)
 
 
 async def come(
@@ -105,19 +109,19 @@ async def come(
     loop = asyncio.get_running_loop()
     _, listener = await loop.create_connection(lambda: Listener(crowd), **where)  # type: ignore[arg-type]
     listener.transport.write(_handshake(token))
-    await asyncio.wait_for(listener.ready, 30.0)
+    await listener.ready
     if frames:
         listener.say(frames)
-        await asyncio.wait_for(listener.answered, 30.0)
+        await listener.answered
     return listener
 
 
 def _beginning_of_mark(data: bytes) -> bytes:
     """Return what may be the first part of a mark whose rest is still to come."""
-    tail = data[-(len(_MESSAGE) - 1) :]
-    while tail and not _MESSAGE.startswith(tail):
-        tail = tail[1:]
-    return tail
+    start = data.find(b"{", max(0, len(data) - len(_MESSAGE) + 1))
+    while start >= 0 and not _MESSAGE.startswith(data[start:]):
+        start = data.find(b"{", start + 1)
+    return data[start:] if start >= 0 else b""
 
 
 def _handshake(token: str) -> bytes:
@@ -127,7 +131,7 @@ def _handshake(token: str) -> bytes:
         "Upgrade: websocket",
         "Connection: Upgrade",
         "Sec-WebSocket-Version: 13",
-        f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}",
+        f"Sec-WebSocket-Key: {_KEY}",
     ]
     if token:
         lines.append(f"Authorization: Bearer {token}")

@@ -84,5 +84,5 @@ def test_who_calls_is_found_by_index(tx: Tx) -> None:
 
     plans = [row["detail"] for sql in asked for row in tx.execute(f"EXPLAIN QUERY PLAN {sql}")]
 
-    assert len(asked) == 3
+    assert len(asked) == 2
     assert not [plan for plan in plans if plan.startswith("SCAN")]
