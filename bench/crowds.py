@@ -22,7 +22,6 @@ from bench.sockets import Crowd, Listener, come, listen
 SPEAKERS: Final = 16
 """Who keeps talking at once when everything is asked of a room."""
 A_SECOND: Final = 50
-DEAF: Final = 100
 NARROW: Final = 4096
 """What the network keeps, in bytes, for who never reads."""
 SAID: Final = texts.words(random.Random(1), 25)
@@ -55,20 +54,19 @@ class Place(NamedTuple):
             b'{"event":"join_ticket","id":1,"data":{"ticket_id":%d}}' % self.ticket,
         )
 
-    def saying(self, body: str, *, thrice: bool = False) -> bytes:
+    def saying(self, *, thrice: bool = False) -> bytes:
         """Return the request that says something; the bare handler is told how often it has to send."""
         if self.is_desk:
-            return json_request("POST", f"/api/tickets/{self.ticket}/messages", {"body": body}, token_of(0))
-        return json_request("POST", f"/tickets/{self.ticket}/messages", {"body": body, "thrice": thrice})
+            return json_request("POST", f"/api/tickets/{self.ticket}/messages", {"body": SAID}, token_of(0))
+        return json_request("POST", f"/tickets/{self.ticket}/messages", {"body": SAID, "thrice": thrice})
 
 
 async def with_a_new_ticket(place: Place) -> Place:
     """Return the desk with a room in which nothing has been said yet."""
     connection = await Connection.open(place.port)
     try:
-        answer = await connection.ask(
-            json_request("POST", "/api/tickets/", {"title": "For a crowd"}, place.tokens[0])
-        )
+        asked = json_request("POST", "/api/tickets/", {"title": "For a crowd"}, token_of(0))
+        answer = await _accepted(connection.ask(asked))
     finally:
         connection.close()
     return place._replace(ticket=json.loads(answer.split(b"\r\n\r\n", 1)[1])["id"])
@@ -91,13 +89,13 @@ class FanOut(NamedTuple):
 async def fan_out(place: Place, seconds: float, listeners: int) -> FanOut:
     """Let everybody sit in the room of a ticket, and say something there."""
     async with _seated(place, listeners) as (crowd, _):
-        said = place.saying(SAID)
+        said = place.saying()
         speakers = [await Connection.open(place.port) for _ in range(SPEAKERS)]
         try:
             delays = [await _one_message(speakers[0], said, crowd, listeners) for _ in range(20)]
             messages, events = await _many_messages(speakers, said, crowd, listeners, seconds)
             if not place.is_desk:
-                said = place.saying(SAID, thrice=True)
+                said = place.saying(thrice=True)
                 _, events = await _many_messages(speakers, said, crowd, listeners, seconds)
         finally:
             for speaker in speakers:
@@ -202,7 +200,7 @@ async def pace(place: Place, listeners: int, seconds: float, *, beside_deaf: int
     """Say something fifty times a second, and look when everybody hears it; beside some who never read."""
     async with _seated(place, listeners) as (_, seated):
         deaf = [await _deaf(place, number) for number in range(beside_deaf)]
-        said, speaker = place.saying(SAID), await Connection.open(place.port)
+        said, speaker = place.saying(), await Connection.open(place.port)
         sent: list[float] = []
         try:
             began = time.perf_counter()
@@ -251,7 +249,8 @@ async def _seated(
         await asyncio.sleep(_SETTLED)
 
 
-async def _accepted(answer: asyncio.Future[bytes]) -> None:
+async def _accepted(answer: asyncio.Future[bytes]) -> bytes:
     got = await answer
     if not got.startswith(b"HTTP/1.1 201 "):
         raise Unexpected(got[:2000].decode(errors="replace"))
+    return got

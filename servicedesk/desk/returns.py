@@ -11,10 +11,9 @@ from servicedesk.store.db import Tx
 
 def of_new(tx: Tx, ticket: Ticket, at: Instant) -> None:
     """Wind the timer of a new ticket that has an agent."""
-    if ticket.team_id is None or ticket.assignee_id is None:
-        return
-    if people.way(tx, ticket.team_id).return_after is not None:
-        _wind(tx, ticket, at)
+    due = _due(tx, ticket, at)
+    if due is not None:
+        returns.put(tx, ticket.id, due)
 
 
 def of_change(tx: Tx, before: Ticket, after: Ticket, changes: Mapping[str, FromTo], at: Instant) -> None:
@@ -24,10 +23,11 @@ def of_change(tx: Tx, before: Ticket, after: Ticket, changes: Mapping[str, FromT
     works, worked = after.status in WORKLOAD, before.status in WORKLOAD
     if works and worked and not changes.keys() & {"assigned_to", "team_id"}:
         return
-    if works and after.assignee_id is not None and after.team_id is not None:
-        _wind(tx, after, at)
-    else:
+    due = _due(tx, after, at) if works else None
+    if due is None:
         returns.drop(tx, after.id)
+    else:
+        returns.put(tx, after.id, due)
 
 
 def of_answer(tx: Tx, ticket: Ticket) -> None:
@@ -35,11 +35,13 @@ def of_answer(tx: Tx, ticket: Ticket) -> None:
     returns.drop(tx, ticket.id)
 
 
-def _wind(tx: Tx, ticket: Ticket, at: Instant) -> None:
-    patience = people.way(tx, ticket.team_id or 0).return_after
+def _due(tx: Tx, ticket: Ticket, at: Instant) -> Instant | None:
+    """Return when the ticket goes to somebody else; None without an agent, and in a team that waits for ever."""
+    if ticket.team_id is None or ticket.assignee_id is None:
+        return None
+    patience = people.way(tx, ticket.team_id).return_after
     if patience is None:
-        returns.drop(tx, ticket.id)
-        return
-    calendar_id = people.get(tx, ticket.assignee_id or 0).calendar_id
+        return None
+    calendar_id = people.get(tx, ticket.assignee_id).calendar_id
     hours = ALWAYS if calendar_id is None else calendars.get(tx, calendar_id).calendar
-    returns.put(tx, ticket.id, hours.add(at, patience))
+    return hours.add(at, patience)

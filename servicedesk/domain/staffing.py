@@ -206,7 +206,7 @@ class Line:
             if not place.is_free:
                 continue
             last = place.last
-            score = (place.spare * weight + 50) // 100 + skill
+            score = _points(place.spare, weight) + skill
             if last is None or at - last >= RESTED:
                 score += full_rest
             else:
