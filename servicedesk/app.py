@@ -9,7 +9,7 @@ from aiohttp import web
 from servicedesk.domain.times import Instant
 from servicedesk.settings import Settings
 from servicedesk.store.db import Database
-from servicedesk.web import api, files, live, middleware, pulse, rendering, replays, sessions, timers
+from servicedesk.web import api, files, live, middleware, pulse, rendering, replays, sessions, sweeps, timers
 from servicedesk.web.health import METER, Meter, measuring
 from servicedesk.web.keys import CLOCK, DB, RUNNING, SETTINGS
 from servicedesk.web.passwords import HASHER, Hasher
@@ -43,6 +43,7 @@ def build(settings: Settings, clock: Callable[[], Instant] = wall_clock) -> web.
     app.cleanup_ctx.append(_database)
     app.cleanup_ctx.append(sessions.sweeping)
     app.cleanup_ctx.append(files.running)
+    app.cleanup_ctx.append(sweeps.running)
     app.cleanup_ctx.append(replays.running)
     app.cleanup_ctx.append(live.running)
     app.cleanup_ctx.append(timers.running)

@@ -36,7 +36,7 @@ from servicedesk.desk import (
 )
 from servicedesk.desk import escalation as escalations
 from servicedesk.desk import notifications as telling
-from servicedesk.domain.files import NewFile, served_as
+from servicedesk.domain.files import NewFile, Picture, served_as
 from servicedesk.domain.people import SUPERVISORS, Availability, Role, User
 from servicedesk.domain.tickets import Status
 from servicedesk.domain.times import HOUR, MINUTE, Instant, parse
@@ -197,7 +197,7 @@ class _Life:
                 sha256=draft.sha256,
                 width=shown.width if shown else None,
                 height=shown.height if shown else None,
-                has_thumbnail=thumbnail is not None,
+                picture=Picture.NONE if thumbnail is None else Picture.MADE,
             )
             if thumbnail is not None:
                 await blobs.keep_picture(draft.sha256, THUMBNAIL, thumbnail)

@@ -130,7 +130,7 @@ def shown(file: StoredFile) -> FileBody:
         height=file.height,
         download_url=f"{address}/download",
         preview_url=f"{address}/preview",
-        thumbnail_url=f"{address}/thumbnail" if file.has_thumbnail else None,
+        thumbnail_url=f"{address}/thumbnail" if file.has_picture else None,
     )
 
 

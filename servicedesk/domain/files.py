@@ -58,6 +58,26 @@ class Content(StrEnum):
     OTHER = "other"
 
 
+class Picture(StrEnum):
+    """How far the small picture of a file has come."""
+
+    NONE = "none"
+    """It is no sort of file that has one."""
+    PENDING = "pending"
+    MADE = "made"
+    FAILED = "failed"
+
+
+class Scan(StrEnum):
+    """What the virus scanner says of a file; ``none`` where there is no scanner."""
+
+    NONE = "none"
+    PENDING = "pending"
+    CLEAN = "clean"
+    INFECTED = "infected"
+    ERROR = "error"
+
+
 class Seen(msgspec.Struct, frozen=True):
     """What a look at the bytes found: the charset of text, and in words what is wrong with others."""
 
@@ -99,10 +119,16 @@ class StoredFile(Owned, frozen=True, kw_only=True):
     uploaded_by: PersonRef
     width: int | None
     height: int | None
-    has_thumbnail: bool
+    picture: Picture
+    scan: Scan
     piece: int
     """Its name's place in the ticket's search index."""
     created_at: Instant
+
+    @property
+    def has_picture(self) -> bool:
+        """Whether a small picture was made, or is being made."""
+        return self.picture in (Picture.PENDING, Picture.MADE)
 
 
 class NewFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,7 +144,8 @@ class NewFile(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
     width: int | None = None
     height: int | None = None
-    has_thumbnail: bool = False
+    picture: Picture = Picture.NONE
+    scan: Scan = Scan.NONE
 
     @property
     def category(self) -> Category:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from servicedesk.domain.errors import NotFound
-from servicedesk.domain.files import NewFile, StoredFile
+from servicedesk.domain.files import NewFile, Picture, Scan, StoredFile
 from servicedesk.domain.people import PersonRef
 from servicedesk.domain.times import Instant
 from servicedesk.store.db import Connection, Tx
@@ -67,8 +67,8 @@ def is_named(conn: Connection, sha256: str) -> bool:
 def insert(tx: Tx, file: NewFile, *, uploaded_by: int, piece: int, at: Instant) -> None:
     tx.execute(
         "INSERT INTO files (id, ticket_id, message_id, uploaded_by, filename, size, content_type, category,"
-        " sha256, is_internal, width, height, has_thumbnail, piece, created_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " sha256, is_internal, width, height, picture, scan, piece, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             file.id,
             file.ticket_id,
@@ -82,7 +82,8 @@ def insert(tx: Tx, file: NewFile, *, uploaded_by: int, piece: int, at: Instant) 
             int(file.is_internal),
             file.width,
             file.height,
-            int(file.has_thumbnail),
+            str(file.picture),
+            str(file.scan),
             piece,
             at,
         ),
@@ -119,7 +120,8 @@ def _file(row: sqlite3.Row) -> StoredFile:
         requester_id=row["requester_id"],
         width=row["width"],
         height=row["height"],
-        has_thumbnail=bool(row["has_thumbnail"]),
+        picture=Picture(row["picture"]),
+        scan=Scan(row["scan"]),
         piece=row["piece"],
         created_at=row["created_at"],
     )

@@ -42,6 +42,7 @@ from servicedesk.web import (
     calendar_pages,
     calendars,
     docs,
+    downloads,
     escalation,
     escalation_pages,
     exclusions,
@@ -63,6 +64,7 @@ from servicedesk.web import (
     people_pages,
     policies,
     policy_pages,
+    previews,
     replays,
     saved_view_pages,
     saved_views,
@@ -616,14 +618,14 @@ FILES: Final = (
     delete("/api/files/{id}", files.delete, status=204, who=Verb.DELETE_FILE, on=files.load),
     get(
         "/api/files/{id}/download",
-        files.download,
+        downloads.download,
         who=Verb.SEE,
         on=files.load,
         gives="application/octet-stream",
     ),
-    get("/api/files/{id}/thumbnail", files.thumbnail, who=Verb.SEE, on=files.load, gives="image/webp"),
-    get("/api/files/{id}/picture", files.picture, who=Verb.SEE, on=files.load, gives="image/webp"),
-    get("/api/files/{id}/preview", files.preview, returns=files.Preview, who=Verb.SEE, on=files.load),
+    get("/api/files/{id}/thumbnail", downloads.thumbnail, who=Verb.SEE, on=files.load, gives="image/webp"),
+    get("/api/files/{id}/picture", downloads.picture, who=Verb.SEE, on=files.load, gives="image/webp"),
+    get("/api/files/{id}/preview", previews.preview, returns=previews.Preview, who=Verb.SEE, on=files.load),
 )
 
 DOCUMENTS: Final = (

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import binascii
 import re
-import secrets
 from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Annotated, Any, Final
@@ -13,7 +12,6 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, UnsetType
 
-from servicedesk.desk import files as desk
 from servicedesk.desk import tickets as desk_tickets
 from servicedesk.domain import files as rules
 from servicedesk.domain.access import Verb, require
@@ -21,21 +19,15 @@ from servicedesk.domain.errors import (
     FieldError,
     Invalid,
     Refused,
-    StorageFull,
-    Unauthenticated,
-    UploadStorageFull,
 )
-from servicedesk.domain.files import Category, Content, NewFile
 from servicedesk.domain.views import FileBody
 from servicedesk.media import sniff
 from servicedesk.media.blobs import PIECE, Draft
-from servicedesk.media.files import THUMBNAIL, Media
-from servicedesk.media.jobs import Inspected
-from servicedesk.web import auth, decode, pace
+from servicedesk.web import auth, decode, intake, pace
 from servicedesk.web.api import ID_MAX, Call, encode, json_bytes
 from servicedesk.web.fields import Id
 from servicedesk.web.files import LIMITS, MEDIA
-from servicedesk.web.keys import CLOCK
+from servicedesk.web.intake import Place
 from servicedesk.web.multipart import Form, Part
 from servicedesk.web.space import require_room_for_upload
 
@@ -66,14 +58,6 @@ class CandidatesForm(msgspec.Struct, frozen=True, kw_only=True):
     ticket_id: Id | UnsetType = UNSET
 
 
-class Place(msgspec.Struct, frozen=True):
-    """Where a file is to hang, as the form says it."""
-
-    ticket_id: int
-    message_id: int | None
-    is_internal: bool
-
-
 class Sent(msgspec.Struct):
     """What a form brought: its fields, the name of its file, and what is wrong with it."""
 
@@ -96,7 +80,7 @@ async def upload(call: Call) -> web.Response:
         await draft.flush()
         if (replayed := call.replay(_fingerprint(sent, draft))) is not None:
             return replayed
-        return call.answer(await _keep(call, draft, sent, _place(call, sent)))
+        return call.answer(await _kept(call, draft, sent, _place(call, sent)))
 
 
 async def upload_form(call: Call) -> web.StreamResponse:
@@ -105,7 +89,7 @@ async def upload_form(call: Call) -> web.StreamResponse:
         sent = await _receive(call, draft, {"is_internal", auth.CSRF_FIELD})
         await draft.flush()
         place = Place(call.id, None, sent.fields.get("is_internal") in ("true", "on"))
-        await _keep(call, draft, sent, place)
+        await _kept(call, draft, sent, place)
     raise web.HTTPSeeOther(f"/tickets/{call.id}")
 
 
@@ -152,6 +136,12 @@ async def _receive_field(part: Part, name: str, sent: Sent) -> None:
         sent.fields[name] = value
 
 
+async def _kept(call: Call, draft: Draft, sent: Sent, place: Place) -> FileBody:
+    if sent.errors or sent.filename is None:
+        raise Invalid(sent.errors or [FieldError("/file", "missing", "is required")])
+    return await intake.keep(call, draft, sent.filename, place)
+
+
 def _fingerprint(sent: Sent, draft: Draft) -> bytes:
     """Return what makes two uploads the same: their fields and their bytes."""
     problems = [(error.pointer, error.code) for error in sent.errors]
@@ -192,60 +182,6 @@ def _number(sent: Sent, name: str) -> int | None:
         return int(value)
     sent.note(name, "invalid", "must be an id")
     return None
-
-
-async def _keep(call: Call, draft: Draft, sent: Sent, place: Place) -> FileBody:
-    """Judge the bytes and keep them: first on the disk, then by name."""
-    if sent.errors or sent.filename is None:
-        raise Invalid(sent.errors or [FieldError("/file", "missing", "is required")])
-    _require_caller(call)
-    call.peek(
-        desk.require_place, place.ticket_id, place.message_id, is_internal=place.is_internal, by=call.actor
-    )
-    kept = call.app[MEDIA]
-    filename = rules.clean_filename(sent.filename)
-    rules.require_size(rules.kind_of(filename), draft.size, LIMITS)
-    content = await kept.look(draft.path)
-    content_type = rules.served_as(filename, content)
-    image = await _inspected(kept, filename, draft, content.content)
-    new = NewFile(
-        id=secrets.token_urlsafe(24),
-        ticket_id=place.ticket_id,
-        message_id=place.message_id,
-        is_internal=place.is_internal,
-        filename=filename,
-        size=draft.size,
-        content_type=content_type,
-        sha256=draft.sha256,
-        width=image.width,
-        height=image.height,
-        has_thumbnail=image.thumbnail is not None,
-    )
-    return await kept.blobs.place(draft, lambda: _name(call, new, image.thumbnail))
-
-
-async def _inspected(kept: Media, filename: str, draft: Draft, content: Content) -> Inspected:
-    if rules.category_of(filename) is not Category.IMAGE:
-        return Inspected()
-    found = await kept.inspect(draft.path, content)
-    if found.has_too_many_pixels:
-        raise rules.TooManyPixels(LIMITS.max_pixels)
-    return found
-
-
-async def _name(call: Call, new: NewFile, thumbnail: bytes | None) -> FileBody:
-    if thumbnail is not None:
-        await call.app[MEDIA].blobs.keep_picture(new.sha256, THUMBNAIL, thumbnail)
-    try:
-        return await call.write(desk.add, new, by=call.actor, at=call.app[CLOCK]())
-    except StorageFull:
-        raise UploadStorageFull() from None
-
-
-def _require_caller(call: Call) -> None:
-    """Raise Unauthenticated when the caller's session ended while the bytes came in."""
-    if auth.identify(call.request, call.app[CLOCK]()) is None:
-        raise Unauthenticated()
 
 
 # Judged beforehand -----------------------------------------------------------------------------------------------

@@ -12,7 +12,9 @@ from PIL import Image
 from servicedesk.domain.files import KINDS
 from servicedesk.domain.people import Role
 from servicedesk.media.blobs import ORPHAN_AGE
-from servicedesk.web.files import MEDIA, attachment, scrub, sweep
+from servicedesk.web.downloads import attachment
+from servicedesk.web.files import MEDIA
+from servicedesk.web.sweeps import scrub, sweep
 from tests import files_made_up as made_up
 from tests.served import Answer, Client, Desk
 from tests.stalls import watched_loop
