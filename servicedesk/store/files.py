@@ -64,6 +64,30 @@ def is_named(conn: Connection, sha256: str) -> bool:
     return conn.execute("SELECT 1 FROM files WHERE sha256 = ? LIMIT 1", (sha256,)).fetchone() is not None
 
 
+def without_picture_yet(conn: Connection, *, after: tuple[Instant, str], limit: int) -> list[StoredFile]:
+    """Return images whose small picture was not finished, oldest first."""
+    found = conn.execute(
+        f"{_SELECT} WHERE f.picture = 'pending' AND (f.created_at, f.id) > (?, ?)"
+        " ORDER BY f.created_at, f.id LIMIT ?",
+        (*after, limit),
+    )
+    return [_file(row) for row in found.fetchall()]
+
+
+def without_picture_of(conn: Connection, sha256: str) -> list[StoredFile]:
+    """Return the files of these bytes whose small picture was not finished."""
+    found = conn.execute(f"{_SELECT} WHERE f.sha256 = ? AND f.picture = 'pending'", (sha256,))
+    return [_file(row) for row in found.fetchall()]
+
+
+def set_picture(tx: Tx, file_id: str, picture: Picture, width: int | None, height: int | None) -> None:
+    """Write down what became of the small picture, and the sides that were found with it."""
+    tx.execute(
+        "UPDATE files SET picture = ?, width = ?, height = ? WHERE id = ?",
+        (str(picture), width, height, file_id),
+    )
+
+
 def insert(tx: Tx, file: NewFile, *, uploaded_by: int, piece: int, at: Instant) -> None:
     tx.execute(
         "INSERT INTO files (id, ticket_id, message_id, uploaded_by, filename, size, content_type, category,"

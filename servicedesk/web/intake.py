@@ -1,8 +1,10 @@
 """What happens to bytes that came in whole, whichever way they came: judged, kept, known."""
 
 import secrets
+from functools import partial
 
 import msgspec
+from msgspec.structs import replace
 
 from servicedesk.desk import files as desk
 from servicedesk.domain import files as rules
@@ -10,12 +12,11 @@ from servicedesk.domain.errors import StorageFull, Unauthenticated, UploadStorag
 from servicedesk.domain.files import Category, Content, NewFile, Picture
 from servicedesk.domain.views import FileBody
 from servicedesk.media.blobs import Draft
-from servicedesk.media.files import THUMBNAIL, Media
-from servicedesk.media.jobs import Inspected
 from servicedesk.web import auth
 from servicedesk.web.api import Call
 from servicedesk.web.files import LIMITS, MEDIA
 from servicedesk.web.keys import CLOCK
+from servicedesk.web.thumbnails import THUMBNAILS
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -35,9 +36,10 @@ async def keep(call: Call, draft: Draft, name: str, place: Place) -> FileBody:
     kept = call.app[MEDIA]
     filename = rules.clean_filename(name)
     rules.require_size(rules.kind_of(filename), draft.size, LIMITS)
-    content = await kept.look(draft.path)
-    content_type = rules.served_as(filename, content)
-    image = await _inspected(kept, filename, draft, content.content)
+    seen = await kept.look(draft.path)
+    content_type = rules.served_as(filename, seen)
+    is_image = rules.category_of(filename) is Category.IMAGE
+    width, height = (await kept.measure(draft.path) if is_image else None) or (None, None)
     new = NewFile(
         id=secrets.token_urlsafe(24),
         ticket_id=place.ticket_id,
@@ -47,25 +49,27 @@ async def keep(call: Call, draft: Draft, name: str, place: Place) -> FileBody:
         size=draft.size,
         content_type=content_type,
         sha256=draft.sha256,
-        width=image.width,
-        height=image.height,
-        picture=Picture.NONE if image.thumbnail is None else Picture.MADE,
+        width=width,
+        height=height,
     )
-    return await kept.blobs.place(draft, lambda: _name(call, new, image.thumbnail))
+    known = partial(_name_image, call, new, seen.content) if is_image else partial(_name, call, new)
+    return await kept.blobs.place(draft, known)
 
 
-async def _inspected(kept: Media, filename: str, draft: Draft, content: Content) -> Inspected:
-    if rules.category_of(filename) is not Category.IMAGE:
-        return Inspected()
-    found = await kept.inspect(draft.path, content)
-    if found.has_too_many_pixels:
-        raise rules.TooManyPixels(LIMITS.max_pixels)
-    return found
+async def _name_image(call: Call, new: NewFile, content: Content) -> FileBody:
+    """Make the file known with its picture, or before it."""
+    thumbnails = call.app[THUMBNAILS]
+    found = await thumbnails.soon(new.sha256, content)
+    if found is None:
+        body = await _name(call, replace(new, picture=Picture.PENDING))
+        thumbnails.finish(new.sha256, content)
+        return body
+    width, height = found.sides or (new.width, new.height)
+    picture = Picture.FAILED if found.thumbnail is None else Picture.MADE
+    return await _name(call, replace(new, picture=picture, width=width, height=height))
 
 
-async def _name(call: Call, new: NewFile, thumbnail: bytes | None) -> FileBody:
-    if thumbnail is not None:
-        await call.app[MEDIA].blobs.keep_picture(new.sha256, THUMBNAIL, thumbnail)
+async def _name(call: Call, new: NewFile) -> FileBody:
     try:
         return await call.write(desk.add, new, by=call.actor, at=call.app[CLOCK]())
     except StorageFull:
