@@ -77,7 +77,7 @@ def delete(tx: Tx, file_id: str, *, by: User, at: Instant) -> None:
     file = files.get(tx, file_id)
     require(by, Verb.DELETE_FILE, file)
     before = tickets.get(tx, file.ticket_id)
-    files.delete(tx, file_id)
+    files.delete(tx, file_id, by=by.id, at=at)
     search.drop_piece(tx, file.ticket_id, file.piece)
     history.append(
         tx,

@@ -132,6 +132,16 @@ class StoredFile(Owned, frozen=True, kw_only=True):
         return self.picture in (Picture.PENDING, Picture.MADE)
 
 
+class DeletedFile(msgspec.Struct, frozen=True, kw_only=True):
+    """What staff still see of a file that was deleted."""
+
+    id: str
+    message_id: int | None
+    filename: str
+    deleted_by: PersonRef
+    deleted_at: Instant
+
+
 class NewFile(msgspec.Struct, frozen=True, kw_only=True):
     """A file whose bytes are in their place and which is now to be known."""
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from servicedesk.domain.errors import NotFound
-from servicedesk.domain.files import NewFile, Picture, Scan, StoredFile
+from servicedesk.domain.files import DeletedFile, NewFile, Picture, Scan, StoredFile
 from servicedesk.domain.people import PersonRef
 from servicedesk.domain.times import Instant
 from servicedesk.store.db import Connection, Tx
@@ -124,8 +124,35 @@ def make_internal(tx: Tx, file_id: str) -> None:
     tx.execute("UPDATE files SET is_internal = 1 WHERE id = ?", (file_id,))
 
 
-def delete(tx: Tx, file_id: str) -> None:
+def delete(tx: Tx, file_id: str, *, by: int, at: Instant) -> None:
+    """Forget the file but for a line that says what it was, and who deleted it."""
+    tx.execute(
+        "INSERT INTO deleted_files (id, ticket_id, message_id, uploaded_by, filename, size, sha256, is_internal,"
+        " created_at, deleted_by, deleted_at)"
+        " SELECT id, ticket_id, message_id, uploaded_by, filename, size, sha256, is_internal, created_at, ?, ?"
+        " FROM files WHERE id = ?",
+        (by, at, file_id),
+    )
     tx.execute("DELETE FROM files WHERE id = ?", (file_id,))
+
+
+def deleted_of_ticket(conn: Connection, ticket_id: int, *, limit: int) -> list[DeletedFile]:
+    """Return the files of a ticket that were deleted last, the first of them first."""
+    found = conn.execute(
+        "SELECT d.*, u.name AS deleter_name FROM deleted_files d JOIN users u ON u.id = d.deleted_by"
+        " WHERE d.ticket_id = ? ORDER BY d.deleted_at DESC, d.id DESC LIMIT ?",
+        (ticket_id, limit),
+    )
+    return [
+        DeletedFile(
+            id=row["id"],
+            message_id=row["message_id"],
+            filename=row["filename"],
+            deleted_by=PersonRef(row["deleted_by"], row["deleter_name"]),
+            deleted_at=row["deleted_at"],
+        )
+        for row in reversed(found.fetchall())
+    ]
 
 
 def _file(row: sqlite3.Row) -> StoredFile:

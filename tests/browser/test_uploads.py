@@ -10,6 +10,8 @@ from playwright.async_api import Page, Request, Route, expect
 
 from tests.browser.windows import Windows
 from tests.served import Desk
+from tests.stalls import held_up
+from tests.web.forms import settled, upload
 
 DROP: Final = """([selector, files]) => {
     const transfer = new DataTransfer();
@@ -209,3 +211,42 @@ async def test_a_file_goes_up_without_scripts(desk: Desk, windows: Windows, tmp_
 
     await expect(page.locator("#files")).to_contain_text("plain.txt")
     await expect(page).to_have_url(f"{desk.url}/tickets/1")
+
+
+async def test_a_deleted_file_is_gone_for_everybody_and_staff_see_that_it_was_there(
+    desk: Desk, windows: Windows
+) -> None:
+    agent, customer = await desk.agent(name="Bob"), await desk.customer()
+    ticket = (await customer.ticket())["id"]
+    file = (await upload(customer, ticket, "secret.txt", b"told to nobody")).body
+    await customer.post(f"/api/tickets/{ticket}/messages", {"body": "See here", "file_ids": [file["id"]]})
+    ours = await windows.open(agent, f"/tickets/{ticket}")
+    theirs = await windows.open(customer, f"/tickets/{ticket}")
+    await expect(ours.locator("[data-message] .file")).to_contain_text("secret.txt")
+
+    await customer.delete(f"/api/files/{file['id']}")
+
+    await expect(ours.locator("[data-message] .is-gone")).to_contain_text("deleted by")
+    await expect(ours.locator("#files .is-gone")).to_contain_text("secret.txt")
+    await expect(theirs.locator("#files")).not_to_contain_text("secret.txt")
+    await expect(theirs.locator("[data-message] .file")).to_have_count(0)
+    await ours.reload()
+    await expect(ours.locator("[data-message] .is-gone")).to_contain_text("secret.txt")
+    await theirs.reload()
+    await expect(theirs.locator("body")).not_to_contain_text("secret.txt")
+
+
+async def test_a_picture_that_comes_late_shows_by_itself(desk: Desk, windows: Windows) -> None:
+    agent, customer = await desk.agent(), await desk.customer()
+    ticket = (await customer.ticket())["id"]
+    await settled(customer, (await upload(customer, ticket, "warm.png", picture())).body)
+    page = await windows.open(agent, f"/tickets/{ticket}")
+
+    with held_up(desk):
+        file = (await upload(customer, ticket, "late.png", picture("teal"))).body
+        await customer.post(f"/api/tickets/{ticket}/messages", {"body": "See", "file_ids": [file["id"]]})
+        face = page.locator(f"[data-message] [data-file={file['id']}] .file-face")
+        await expect(face.locator("svg")).to_have_count(1)
+
+    await expect(face.locator("img")).to_have_count(1)
+    await expect(page.locator(f"#files [data-file={file['id']}] img")).to_have_count(1)

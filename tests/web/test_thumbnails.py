@@ -1,45 +1,18 @@
 """Small pictures that are not ready when their upload is answered."""
 
 import asyncio
-import contextlib
-import os
-import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from servicedesk.media.files import Media
 from servicedesk.web import thumbnails
-from servicedesk.web.files import MEDIA
 from tests import files_made_up as made_up
 from tests.served import Client, Desk
-from tests.web.forms import upload
+from tests.stalls import held_up
+from tests.web.forms import settled, upload
 from tests.web.sockets import Socket, connect
-
-
-def pids(desk: Desk) -> list[int]:
-    return [worker._process.pid for worker in media(desk)._workers._all]
-
-
-def media(desk: Desk) -> Media:
-    return desk.app[MEDIA]
-
-
-@contextlib.contextmanager
-def held_up(desk: Desk) -> Iterator[None]:
-    """Stop every worker that runs, as a crowded machine would."""
-    stopped = pids(desk)
-    for pid in stopped:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in stopped:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
 
 
 async def busy_workers(desk: Desk, ada: Client, ticket: int) -> None:
@@ -47,7 +20,7 @@ async def busy_workers(desk: Desk, ada: Client, ticket: int) -> None:
     images = (made_up.png(300 + side, 300) for side in range(4))
     files = await asyncio.gather(*(upload(ada, ticket, "warm.png", image) for image in images))
     for file in files:
-        await until_made(ada, file.body)
+        await settled(ada, file.body)
 
 
 async def scene(desk: Desk) -> tuple[Client, Client, int]:
@@ -57,24 +30,11 @@ async def scene(desk: Desk) -> tuple[Client, Client, int]:
     return ada, bob, ticket["id"]
 
 
-async def state(client: Client, file: dict[str, Any]) -> dict[str, Any]:
-    answer = await client.get(f"/api/files/{file['id']}")
-    assert answer.status == 200
-    return dict(answer.body)
-
-
 async def of_file(socket: Socket, file: dict[str, Any]) -> dict[str, Any]:
     """Return the event that tells how a file stands."""
     return await socket.until(
         lambda f: f.get("data", {}).get("file", {}).get("id") == file["id"] and "changes" in f["data"]
     )
-
-
-async def until_made(client: Client, file: dict[str, Any]) -> dict[str, Any]:
-    async with asyncio.timeout(10):
-        while "thumbnail_pending" in (found := await state(client, file)):
-            await asyncio.sleep(0.02)
-    return found
 
 
 async def test_an_upload_is_answered_before_a_picture_that_takes_long(desk: Desk) -> None:
@@ -94,7 +54,7 @@ async def test_an_upload_is_answered_before_a_picture_that_takes_long(desk: Desk
     assert file["thumbnail_url"] == f"/api/files/{file['id']}/thumbnail"
     event = await of_file(socket, file)
     assert event["data"]["changes"] == {"files": {"from": file["id"], "to": file["id"]}}
-    assert event["data"]["file"] == await state(ada, file)
+    assert event["data"]["file"] == await settled(ada, file)
     assert "thumbnail_pending" not in event["data"]["file"]
     thumbnail = await ada.get(file["thumbnail_url"])
     assert (thumbnail.status, thumbnail.headers["Content-Type"]) == (200, "image/webp")
@@ -164,7 +124,7 @@ async def test_equal_images_share_one_making(desk: Desk) -> None:
         assert len(desk.app[thumbnails.THUMBNAILS]._making) == 1
 
     for file in files:
-        assert (await until_made(ada, file))["thumbnail_url"]
+        assert (await settled(ada, file))["thumbnail_url"]
 
 
 async def test_a_picture_that_a_stop_interrupted_is_made_by_the_next_run(tmp_path: Path) -> None:
@@ -177,7 +137,7 @@ async def test_a_picture_that_a_stop_interrupted_is_made_by_the_next_run(tmp_pat
 
     async with Desk(tmp_path) as again:
         ada = again.client(ada.user, ada.token)
-        assert (await until_made(ada, file))["thumbnail_url"] == file["thumbnail_url"]
+        assert (await settled(ada, file))["thumbnail_url"] == file["thumbnail_url"]
         assert (await ada.get(file["thumbnail_url"])).status == 200
 
 
@@ -192,4 +152,4 @@ async def test_without_memory_for_a_worker_the_picture_comes_later(
         file = (await upload(bob, ticket, "a.png", made_up.png())).body
         assert file["thumbnail_pending"]
 
-    assert (await until_made(ada, file))["thumbnail_url"]
+    assert (await settled(ada, file))["thumbnail_url"]

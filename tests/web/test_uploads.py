@@ -17,7 +17,7 @@ from servicedesk.web.uploads import FORM_MAX
 from tests import files_made_up as made_up
 from tests.served import Client, Desk
 from tests.stalls import watched_loop
-from tests.web.forms import HEADERS, MARK, form, part, send, upload
+from tests.web.forms import HEADERS, MARK, form, part, send, settled, upload
 
 UPLOAD = "/api/files/upload"
 FILE = part("file", b"1", "a.txt")
@@ -206,8 +206,9 @@ async def test_an_image_that_cannot_be_rendered_is_kept_without_a_thumbnail(coun
     answer = await upload(counter.ada, counter.id, "a.png", content[: len(content) // 2])
 
     assert answer.status == 201
-    assert (answer.body["width"], answer.body["height"], answer.body["thumbnail_url"]) == (200, 100, None)
     assert (await counter.ada.get(f"/api/files/{answer.body['id']}/thumbnail")).code == "no_thumbnail"
+    file = await settled(counter.ada, answer.body)
+    assert (file["width"], file["height"], file["thumbnail_url"]) == (200, 100, None)
     assert (await counter.ada.get(answer.body["preview_url"])).body == {"kind": "none"}
 
 
