@@ -9,7 +9,19 @@ from aiohttp import web
 from servicedesk.domain.times import Instant
 from servicedesk.settings import Settings
 from servicedesk.store.db import Database
-from servicedesk.web import api, files, live, middleware, pulse, rendering, replays, sessions, sweeps, timers
+from servicedesk.web import (
+    api,
+    files,
+    live,
+    middleware,
+    pulse,
+    rendering,
+    replays,
+    resumable,
+    sessions,
+    sweeps,
+    timers,
+)
 from servicedesk.web.health import METER, Meter, measuring
 from servicedesk.web.keys import CLOCK, DB, RUNNING, SETTINGS
 from servicedesk.web.passwords import HASHER, Hasher
@@ -49,6 +61,7 @@ def build(settings: Settings, clock: Callable[[], Instant] = wall_clock) -> web.
     app.cleanup_ctx.append(timers.running)
     app.cleanup_ctx.append(pulse.beating)
     app.on_shutdown.append(live.drain)
+    resumable.setup(app)
     rendering.setup(app)
     api.register(app, ROWS)
     return app

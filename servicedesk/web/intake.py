@@ -1,6 +1,7 @@
 """What happens to bytes that came in whole, whichever way they came: judged, kept, known."""
 
 import secrets
+from typing import Protocol
 
 import msgspec
 
@@ -8,10 +9,13 @@ from servicedesk.desk import files as desk
 from servicedesk.domain import files as rules
 from servicedesk.domain.errors import StorageFull, Unauthenticated, UploadStorageFull
 from servicedesk.domain.files import Category, Content, NewFile, Picture
+from servicedesk.domain.people import User
+from servicedesk.domain.times import Instant
 from servicedesk.domain.views import FileBody
 from servicedesk.media.blobs import Draft
 from servicedesk.media.files import THUMBNAIL, Media
 from servicedesk.media.jobs import Inspected
+from servicedesk.store.db import Tx
 from servicedesk.web import auth
 from servicedesk.web.api import Call
 from servicedesk.web.files import LIMITS, MEDIA
@@ -26,9 +30,15 @@ class Place(msgspec.Struct, frozen=True):
     is_internal: bool
 
 
-async def keep(call: Call, draft: Draft, name: str, place: Place) -> FileBody:
+class Add(Protocol):
+    """Makes a file known whose bytes are in their place."""
+
+    def __call__(self, tx: Tx, new: NewFile, *, by: User, at: Instant) -> FileBody: ...
+
+
+async def keep(call: Call, draft: Draft, name: str, place: Place, *, add: Add = desk.add) -> FileBody:
     """Judge the bytes and keep them: first on the disk, then by name."""
-    _require_caller(call)
+    _look_again(call)
     call.peek(
         desk.require_place, place.ticket_id, place.message_id, is_internal=place.is_internal, by=call.actor
     )
@@ -51,7 +61,7 @@ async def keep(call: Call, draft: Draft, name: str, place: Place) -> FileBody:
         height=image.height,
         picture=Picture.NONE if image.thumbnail is None else Picture.MADE,
     )
-    return await kept.blobs.place(draft, lambda: _name(call, new, image.thumbnail))
+    return await kept.blobs.place(draft, lambda: _name(call, new, image.thumbnail, add))
 
 
 async def _inspected(kept: Media, filename: str, draft: Draft, content: Content) -> Inspected:
@@ -63,16 +73,17 @@ async def _inspected(kept: Media, filename: str, draft: Draft, content: Content)
     return found
 
 
-async def _name(call: Call, new: NewFile, thumbnail: bytes | None) -> FileBody:
+async def _name(call: Call, new: NewFile, thumbnail: bytes | None, add: Add) -> FileBody:
     if thumbnail is not None:
         await call.app[MEDIA].blobs.keep_picture(new.sha256, THUMBNAIL, thumbnail)
     try:
-        return await call.write(desk.add, new, by=call.actor, at=call.app[CLOCK]())
+        return await call.write(add, new, by=call.actor, at=call.app[CLOCK]())
     except StorageFull:
         raise UploadStorageFull() from None
 
 
-def _require_caller(call: Call) -> None:
-    """Raise Unauthenticated when the caller's session ended while the bytes came in."""
-    if auth.identify(call.request, call.app[CLOCK]()) is None:
+def _look_again(call: Call) -> None:
+    """See the caller as they are now that the bytes are in. Raises Unauthenticated when their session has ended."""
+    call.caller = auth.identify(call.request, call.app[CLOCK]())
+    if call.caller is None:
         raise Unauthenticated()
