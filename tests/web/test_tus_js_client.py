@@ -59,7 +59,9 @@ class Rail:
             started = asyncio.ensure_future(task)
             self._tasks.add(started)
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, counted: bool) -> None:
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, counted: bool
+    ) -> None:
         try:
             while piece := await reader.read(1 << 16):
                 writer.write(piece)
@@ -87,10 +89,26 @@ async def log_in(url: URL) -> str:
             return str((await answer.json())["token"])
 
 
-async def upload(address: str, token: str, path: Path, piece: int, ticket_id: int) -> asyncio.subprocess.Process:
+async def a_ticket(url: str, token: str) -> int:
+    async with ClientSession(url, headers={"Authorization": f"Bearer {token}"}) as session:
+        answer = await session.post("/api/tickets/", json={"title": "Fire"})
+        return int((await answer.json())["id"])
+
+
+async def upload(
+    address: str, token: str, path: Path, piece: int, ticket_id: int
+) -> asyncio.subprocess.Process:
     said = {"filename": path.name, "filetype": "text/plain", "ticket_id": str(ticket_id)}
     return await asyncio.create_subprocess_exec(
-        *("node", NPM / "upload.js", f"{address}/api/files/resumable/", token, path, str(piece), json.dumps(said)),
+        *(
+            "node",
+            NPM / "upload.js",
+            f"{address}/api/files/resumable/",
+            token,
+            path,
+            str(piece),
+            json.dumps(said),
+        ),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -104,7 +122,9 @@ async def outcome(process: asyncio.subprocess.Process) -> Any:
 
 
 @pytest.mark.parametrize("piece", [0, 3 * MIB], ids=["in one piece", "in pieces"])
-async def test_a_file_arrives_over_a_line_that_breaks_and_a_desk_that_is_killed(tmp_path: Path, piece: int) -> None:
+async def test_a_file_arrives_over_a_line_that_breaks_and_a_desk_that_is_killed(
+    tmp_path: Path, piece: int
+) -> None:
     content = random.Random(piece).randbytes(10 * MIB).hex().encode()
     path = tmp_path / "trace.log"
     path.write_bytes(content)
@@ -117,9 +137,7 @@ async def test_a_file_arrives_over_a_line_that_breaks_and_a_desk_that_is_killed(
         with serving("--data-dir", data) as server:
             rail.target = URL(server.url)
             token = await log_in(rail.target)
-            async with ClientSession(server.url, headers={"Authorization": f"Bearer {token}"}) as session:
-                async with session.post("/api/tickets/", json={"title": "Fire"}) as answer:
-                    ticket_id = (await answer.json())["id"]
+            ticket_id = await a_ticket(server.url, token)
             process = await upload(address, token, path, piece, ticket_id)
             async with asyncio.timeout(PATIENCE):
                 while len(rail.cuts) > 2:
@@ -153,9 +171,7 @@ async def test_what_is_refused_at_the_end_is_told_to_the_client(tmp_path: Path) 
 
     with serving("--data-dir", data) as server:
         token = await log_in(URL(server.url))
-        async with ClientSession(server.url, headers={"Authorization": f"Bearer {token}"}) as session:
-            await session.post("/api/tickets/", json={"title": "Fire"})
-        process = await upload(server.url, token, path, 0, 1)
+        process = await upload(server.url, token, path, 0, await a_ticket(server.url, token))
         out, errors = await process.communicate()
 
     assert (process.returncode, out) == (1, b"")
