@@ -111,10 +111,10 @@ class Line:
     @contextlib.asynccontextmanager
     async def alone(self, transport: asyncio.Transport | None) -> AsyncIterator[None]:
         """Cut off whoever is here, and wait until they have let go."""
-        mine = {transport} - {None}
+        mine = set[asyncio.Transport]() if transport is None else {transport}
         for other in self._here - mine:
             other.abort()
-        self._here |= mine  # type: ignore[arg-type]
+        self._here |= mine
         try:
             async with self._turn:
                 yield
@@ -370,8 +370,9 @@ async def _finished(call: Call, upload: Upload, partial: Partial) -> Upload:
 
 
 async def _forget(app: web.Application, upload_id: str) -> None:
-    await app[DB].write(stored.delete, upload_id)
+    # The bytes first: on a full disk that makes the room which the database needs to forget the rest.
     await app[PARTIALS].drop(upload_id)
+    await app[DB].write(stored.delete, upload_id)
 
 
 async def sweep(app: web.Application, now: float | None = None) -> None:
@@ -379,7 +380,8 @@ async def sweep(app: web.Application, now: float | None = None) -> None:
     db, partials = app[DB], app[PARTIALS]
     for upload_id in db.peek(stored.expired, app[CLOCK]()):
         if upload_id not in app[LINES]:  # its bytes may be coming in
-            await _forget(app, upload_id)
+            with contextlib.suppress(StorageFull):  # the next sweep forgets it
+                await _forget(app, upload_id)
     for name in await partials.old(now):
         if not db.peek(stored.is_unfinished, name):
             await partials.drop(name)

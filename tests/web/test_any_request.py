@@ -419,6 +419,9 @@ def requests(draw: st.DrawFn) -> Sent:
     for name in ("Idempotency-Key", "If-Match", "If-None-Match", "Accept", "Range", "X-CSRF-Token", "Origin"):
         if draw(st.integers(0, 4)) == 0:
             headers[name] = draw(header_values)
+    for name in [f.encode_name for f in msgspec.structs.fields(row.headers)] if row.headers else ():
+        if draw(st.integers(0, 9)):
+            headers[name] = draw(st.sampled_from(LIKELY_HEADERS[name]) | header_values)
     return Sent(row, draw(st.sampled_from([None, *Role])), path, draw(bodies(row)), headers)
 
 
@@ -560,6 +563,23 @@ LIKELY: dict[str, list[Any]] = {
     "position": [0, 5, -1],
     "subdivision": [None, "BY", "x"],
     "years": [[2026], [0], []],
+}
+
+
+LIKELY_HEADERS = {
+    "Tus-Resumable": ["1.0.0"] * 8 + ["0.2.2"],
+    "Upload-Length": ["5"] * 8 + ["0", "-1", "99999999999"],
+    "Upload-Metadata": [
+        *["filename YS50eHQ=,ticket_id MQ=="] * 8,
+        "filename YS5leGU=,ticket_id MQ==",
+        "filename /w==,ticket_id MQ==,is_internal dHJ1ZQ==,message_id MQ==",
+        "filename YS50eHQ=,ticket_id /w==,colour",
+        "filename YS50eHQ=,filename YS50eHQ=",
+        "filename",
+        ",",
+    ],
+    "Upload-Offset": ["0", "5", "x"],
+    "Upload-Checksum": ["sha1 AAAA", "crc32 AAAA", "md5"],
 }
 
 

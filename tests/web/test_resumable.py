@@ -384,6 +384,7 @@ async def test_a_desk_that_starts_anew_goes_on_where_it_stopped(tmp_path: Path) 
         assert BUFFERED <= offset < len(content)
         last = await send(ada, address, offset, content[offset:])
         file = (await ada.get(last.headers["Content-Location"])).body
+        assert file["sha256"] == hashlib.sha256(content).hexdigest()
         assert (await ada.get(file["download_url"])).body == content
 
 
@@ -972,6 +973,7 @@ async def test_however_it_is_cut_the_same_bytes_arrive(
 
     assert last.status == 204, last.body
     file = (await counter.ada.get(last.headers["Content-Location"])).body
+    assert file["sha256"] == hashlib.sha256(content).hexdigest()
     assert (await counter.ada.get(file["download_url"])).body == content
     assert counter.left("partial") == []
 
