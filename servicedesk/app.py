@@ -17,6 +17,7 @@ from servicedesk.web import (
     pulse,
     rendering,
     replays,
+    resumable,
     sessions,
     sweeps,
     thumbnails,
@@ -64,6 +65,7 @@ def build(settings: Settings, clock: Callable[[], Instant] = wall_clock) -> web.
     app.cleanup_ctx.append(timers.running)
     app.cleanup_ctx.append(pulse.beating)
     app.on_shutdown.append(live.drain)
+    resumable.setup(app)
     rendering.setup(app)
     api.register(app, ROWS)
     return app

@@ -86,7 +86,7 @@ async def _uploaded(call: Call) -> web.Response:
         await draft.flush()
         if (replayed := call.replay(_fingerprint(sent, draft))) is not None:
             return replayed
-        return call.answer(await _kept(call, draft, sent, _place(call, sent)))
+        return call.answer(await _kept(call, draft, sent, place_of(call, sent)))
 
 
 async def upload_form(call: Call) -> web.StreamResponse:
@@ -163,7 +163,7 @@ def _fingerprint(sent: Sent, draft: Draft) -> bytes:
     return blake2b(said, digest_size=16).digest()
 
 
-def _place(call: Call, sent: Sent) -> Place:
+def place_of(call: Call, sent: Sent) -> Place:
     """Return where the file is to hang. Raises NotFound, Forbidden or Invalid, in this order."""
     is_internal = _flag(sent, "is_internal")
     ticket_id = _number(sent, "ticket_id")
