@@ -64,6 +64,20 @@ def is_named(conn: Connection, sha256: str) -> bool:
     return conn.execute("SELECT 1 FROM files WHERE sha256 = ? LIMIT 1", (sha256,)).fetchone() is not None
 
 
+def contents(conn: Connection, *, after: str, limit: int) -> list[str]:
+    """Return the hashes of what files have, each once, in their order."""
+    found = conn.execute(
+        "SELECT DISTINCT sha256 FROM files WHERE sha256 > ? ORDER BY sha256 LIMIT ?", (after, limit)
+    )
+    return [row["sha256"] for row in found.fetchall()]
+
+
+def of_content(conn: Connection, sha256: str) -> list[StoredFile]:
+    """Return the files that have these bytes, oldest first."""
+    found = conn.execute(f"{_SELECT} WHERE f.sha256 = ? ORDER BY f.created_at, f.id", (sha256,))
+    return [_file(row) for row in found.fetchall()]
+
+
 def insert(tx: Tx, file: NewFile, *, uploaded_by: int, piece: int, at: Instant) -> None:
     tx.execute(
         "INSERT INTO files (id, ticket_id, message_id, uploaded_by, filename, size, content_type, category,"
