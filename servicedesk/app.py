@@ -9,7 +9,19 @@ from aiohttp import web
 from servicedesk.domain.times import Instant
 from servicedesk.settings import Settings
 from servicedesk.store.db import Database
-from servicedesk.web import api, files, live, middleware, pulse, rendering, replays, sessions, sweeps, timers
+from servicedesk.web import (
+    api,
+    files,
+    live,
+    middleware,
+    pulse,
+    rendering,
+    replays,
+    scans,
+    sessions,
+    sweeps,
+    timers,
+)
 from servicedesk.web.health import METER, Meter, measuring
 from servicedesk.web.keys import CLOCK, DB, RUNNING, SETTINGS
 from servicedesk.web.passwords import HASHER, Hasher
@@ -44,6 +56,7 @@ def build(settings: Settings, clock: Callable[[], Instant] = wall_clock) -> web.
     app.cleanup_ctx.append(sessions.sweeping)
     app.cleanup_ctx.append(files.running)
     app.cleanup_ctx.append(sweeps.running)
+    app.cleanup_ctx.append(scans.running)
     app.cleanup_ctx.append(replays.running)
     app.cleanup_ctx.append(live.running)
     app.cleanup_ctx.append(timers.running)

@@ -9,7 +9,7 @@ from servicedesk.domain import views
 from servicedesk.domain.access import Verb, may, require
 from servicedesk.domain.errors import FieldError, Invalid, NotFound, invalid
 from servicedesk.domain.events import Action, Event, staff_room, ticket_room
-from servicedesk.domain.files import A_MESSAGE, NewFile, StoredFile
+from servicedesk.domain.files import A_MESSAGE, NewFile, Scan, StoredFile
 from servicedesk.domain.people import User, ref
 from servicedesk.domain.tickets import FromTo, Ticket
 from servicedesk.domain.times import Instant, iso
@@ -97,6 +97,43 @@ def bind(
             _withdraw(tx, file, by, at)
 
 
+def scanned(tx: Tx, sha256: str, scan: Scan, signature: str, *, limit: int, at: Instant) -> bool:
+    """Write down what the virus scanner says of a content, for all files that have it; return whether some are left.
+
+    The latest word counts, whatever was said before; that it could not say anything concerns only who waits.
+    """
+    found = [
+        file
+        for file in files.of_content(tx, sha256)
+        if file.scan is not scan and (scan is not Scan.ERROR or file.scan is Scan.PENDING)
+    ]
+    for file in found[:limit]:
+        files.set_scan(tx, [file.id], scan)
+        if scan is Scan.INFECTED:
+            _write_down_virus(tx, file, signature, at)
+        tell_changed(tx, file, at)
+    return len(found) > limit
+
+
+def _write_down_virus(tx: Tx, file: StoredFile, signature: str, at: Instant) -> None:
+    history.append(
+        tx,
+        file.ticket_id,
+        Action.UPDATED,
+        {"infected_file": FromTo(None, f"{file.filename} ({signature})")},
+        actor_id=None,
+        reason=None,
+        is_internal=file.is_internal,
+        at=at,
+    )
+
+
+def tell_changed(tx: Tx, file: StoredFile, at: Instant) -> None:
+    """Tell the room that knows of the file that it is no longer what it was told to be."""
+    changes: telling.Changes = {"files": FromTo(file.id, file.id)}
+    _tell_of(tx, tickets.get(tx, file.ticket_id), file, Action.UPDATED, changes, None, at)
+
+
 def of_messages(conn: Connection, message_ids: Sequence[int], *, staff: bool) -> dict[int, list[FileBody]]:
     """Return the files of each message that has some."""
     found: dict[int, list[FileBody]] = {}
@@ -131,6 +168,7 @@ def shown(file: StoredFile) -> FileBody:
         download_url=f"{address}/download",
         preview_url=f"{address}/preview",
         thumbnail_url=f"{address}/thumbnail" if file.has_picture else None,
+        scan=msgspec.UNSET if file.scan is Scan.NONE else file.scan,
     )
 
 
@@ -183,12 +221,24 @@ def _tell_arrived(tx: Tx, ticket: Ticket, file: FileBody, at: Instant) -> None:
 
 def _tell_gone(tx: Tx, ticket: Ticket, file: StoredFile, by: User, at: Instant) -> None:
     """Tell the room that heard of the file that it is gone."""
+    _tell_of(tx, ticket, file, Action.FILE_DELETED, _gone(file.id), by, at)
+
+
+def _tell_of(
+    tx: Tx,
+    ticket: Ticket,
+    file: StoredFile,
+    action: Action,
+    changes: telling.Changes,
+    by: User | None,
+    at: Instant,
+) -> None:
     event = views.TicketEvent(
         ticket_id=ticket.id,
-        action=Action.FILE_DELETED,
-        changes=_gone(file.id),
+        action=action,
+        changes=changes,
         version=ticket.version,
-        actor=ref(by),
+        actor=ref(by) if by else None,
         ticket=views.ticket(ticket, at, staff=True) if file.is_internal else views.for_room(ticket),
     )
     room = staff_room(ticket.id) if file.is_internal else ticket_room(ticket.id)

@@ -12,7 +12,7 @@ from servicedesk.domain.views import FileBody
 from servicedesk.media.blobs import Draft
 from servicedesk.media.files import THUMBNAIL, Media
 from servicedesk.media.jobs import Inspected
-from servicedesk.web import auth
+from servicedesk.web import auth, scans
 from servicedesk.web.api import Call
 from servicedesk.web.files import LIMITS, MEDIA
 from servicedesk.web.keys import CLOCK
@@ -50,8 +50,11 @@ async def keep(call: Call, draft: Draft, name: str, place: Place) -> FileBody:
         width=image.width,
         height=image.height,
         picture=Picture.NONE if image.thumbnail is None else Picture.MADE,
+        scan=scans.first_state(call.app),
     )
-    return await kept.blobs.place(draft, lambda: _name(call, new, image.thumbnail))
+    known = await kept.blobs.place(draft, lambda: _name(call, new, image.thumbnail))
+    scans.nudge(call.app)
+    return known
 
 
 async def _inspected(kept: Media, filename: str, draft: Draft, content: Content) -> Inspected:
