@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Final, TypeVar
+from typing import BinaryIO, Final, NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
 from servicedesk.domain.errors import UploadStorageFull
@@ -24,6 +24,8 @@ PIECE: Final = 1 << 18
 """Bytes that are written, hashed or read in one go on a thread."""
 ORPHAN_AGE: Final = 24 * 3600.0
 """Seconds for which bytes that no file names are kept: their row may still be on its way."""
+HOT: Final = 30.0
+"""Seconds in which the system still knows where bytes are that were open: to open them again then needs no thread."""
 KNOWN_SOUND: Final = 10_000
 """Contents of which is remembered that they were read and found sound."""
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
@@ -80,6 +82,13 @@ class Draft:
         self.path.unlink(missing_ok=True)
 
 
+class _Sound(NamedTuple):
+    """What bytes looked like when they were found sound, and when they were last open."""
+
+    mark: Mark
+    at: float
+
+
 class Blobs:
     """The bytes of all files, in ``blobs``, with the pictures made of them, in ``pictures``.
 
@@ -92,7 +101,7 @@ class Blobs:
         self._pictures = folder / "pictures"
         self._tmp = folder / "tmp"
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._sound: OrderedDict[str, Mark] = OrderedDict()
+        self._sound: OrderedDict[str, _Sound] = OrderedDict()
 
     def prepare(self) -> None:
         """Make the folders, and drop what broken uploads of an earlier run left behind."""
@@ -157,10 +166,16 @@ class Blobs:
 
         Raises FileNotFoundError, and Damaged for what are no longer the bytes that came in.
         """
-        file, mark = await asyncio.to_thread(proof.opened, self.path(sha256), size)
+        known = self._sound.get(sha256)
+        if known is not None and time.monotonic() - known.at < HOT:
+            file, mark = proof.opened(self.path(sha256), size)
+        else:
+            file, mark = await asyncio.to_thread(proof.opened, self.path(sha256), size)
         try:
-            if self._sound.get(sha256) != mark:
+            if known is None or known.mark != mark:
                 await self._prove(sha256, file, mark)
+            else:
+                self._trust(sha256, mark)
         except BaseException:
             file.close()
             raise
@@ -168,12 +183,13 @@ class Blobs:
 
     async def _prove(self, sha256: str, file: BinaryIO, mark: Mark) -> None:
         async with self._turn(sha256):  # of several who ask at once one reads for all
-            if self._sound.get(sha256) != mark:
+            known = self._sound.get(sha256)
+            if known is None or known.mark != mark:
                 await asyncio.to_thread(proof.require_sound, file, sha256)
                 self._trust(sha256, mark)
 
     def _trust(self, sha256: str, mark: Mark) -> None:
-        self._sound[sha256] = mark
+        self._sound[sha256] = _Sound(mark, time.monotonic())
         self._sound.move_to_end(sha256)
         if len(self._sound) > KNOWN_SOUND:
             self._sound.popitem(last=False)

@@ -5,8 +5,7 @@ import logging
 import socket
 import struct
 import sys
-from collections.abc import Coroutine
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from aiohttp import web
 
@@ -64,9 +63,14 @@ async def _by_system(
         return False
     loop = asyncio.get_running_loop()
     try:
-        sent = await _watched(
-            loop.sendfile(transport, source, start, end - start, fallback=False), transport, stalled
-        )
+        async with asyncio.timeout(stalled) as limit:
+            watch = _Watch(transport, limit, stalled)
+            try:
+                sent = await loop.sendfile(transport, source, start, end - start, fallback=False)
+            finally:
+                watch.stop()
+    except TimeoutError:
+        raise Stalled("the client takes nothing") from None
     except (NotImplementedError, RuntimeError):  # what asyncio says before it sends anything
         return False
     if sent < end - start:
@@ -74,19 +78,25 @@ async def _by_system(
     return True
 
 
-async def _watched(sending: Coroutine[Any, Any, int], transport: asyncio.Transport, stalled: float) -> int:
-    """Wait until all is sent. Raises Stalled when the client takes nothing for so long."""
-    task = asyncio.ensure_future(sending)
-    taken, looks = _taken(transport), 0
-    try:
-        while not (await asyncio.wait({task}, timeout=stalled / LOOKS))[0]:
-            before, taken = taken, _taken(transport)
-            looks = looks + 1 if taken == before else 0
-            if looks >= LOOKS:
-                raise Stalled("the client takes nothing")
-        return task.result()
-    finally:
-        task.cancel()
+class _Watch:
+    """Puts the limit off whenever the client is seen to have taken something."""
+
+    def __init__(self, transport: asyncio.Transport, limit: asyncio.Timeout, stalled: float) -> None:
+        self._transport = transport
+        self._limit = limit
+        self._stalled = stalled
+        self._taken = -1
+        self._loop = asyncio.get_running_loop()
+        self._next = self._loop.call_later(stalled / LOOKS, self._look)
+
+    def stop(self) -> None:
+        self._next.cancel()
+
+    def _look(self) -> None:
+        before, self._taken = self._taken, _taken(self._transport)
+        if self._taken != before:
+            self._limit.reschedule(self._loop.time() + self._stalled)
+        self._next = self._loop.call_later(self._stalled / LOOKS, self._look)
 
 
 def _taken(transport: asyncio.Transport) -> int:

@@ -200,7 +200,7 @@ async def test_what_the_disk_damaged_behind_our_back_is_not_served_after_the_scr
     file = await shelf.file("a.txt", b"0123456789")
     blobs, path = shelf.desk.app[MEDIA].blobs, shelf.blob(file)
     path.write_bytes(b"01234X6789")
-    blobs._sound[file["sha256"]] = mark_of(path)  # as if nobody had touched it
+    blobs._trust(file["sha256"], mark_of(path))  # as if nobody had touched it
 
     await shelf.desk.app[SCRUBBER].scrub()
 
