@@ -170,6 +170,11 @@ async def _measure(plan: Plan, pairs: Sequence[Pair], only: str) -> list[Line]:
         if only in measure.name:
             lines.append(await _rates(plan, pairs, measure))
             _say(report.row(lines[-1]))
+    ports = {pair.count: (pair.desk.port, pair.limit.port) for pair in pairs}
+    for megabytes in measures.DOWNLOADS:
+        if only in f"download of {megabytes} MB":
+            lines.append(await _rates(plan, pairs, await measures.download(megabytes, ports)))
+            _say(report.row(lines[-1]))
     if only in "fan-out":
         for line in await _fan_out(plan, pairs):
             lines.append(line)

@@ -156,6 +156,9 @@ class Limit:
         self.conn.execute("COMMIT")
         return _json({"id": name, "filename": filename, "size": size}, 201)
 
+    async def download(self, request: web.Request) -> web.FileResponse:
+        return web.FileResponse(self.folder / request.match_info["id"])
+
     async def say(self, request: web.Request) -> web.Response:
         """Write a message and send it to every socket, serialised once.
 
@@ -205,6 +208,7 @@ async def _serve(limit: Limit) -> None:
             web.get("/search", limit.search),
             web.get("/numbers", limit.numbers),
             web.post("/files", limit.upload),
+            web.get("/files/{id}", limit.download),
             web.get("/ws", limit.listen),
         ]
     )

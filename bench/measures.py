@@ -1,9 +1,10 @@
 """What is asked: for each line of the table, the requests to the desk and those to the bare handler."""
 
+import json
 import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Final, NamedTuple
 
@@ -121,10 +122,11 @@ def _pair(number: int, between: str) -> str:
     return f"{words[number % 6]}{between}{words[(number + 1 + number // 6 % 5) % 6]}"
 
 
-def _upload(path: str, ticket: int, token: str) -> Requests:
-    """Return uploads of a megabyte of log, each with other bytes."""
+def _upload(path: str, ticket: int, token: str, size: int = MEGABYTE) -> Requests:
+    """Return uploads of a megabyte of log, or of another size, each with other bytes."""
     boundary = b"----------------bench"
     lines = b"\n".join(b"2026-11-23 09:30:%02d worker %d: all is well" % (n % 60, n) for n in range(30_000))
+    lines *= 1 + size // len(lines)
 
     def make(number: int) -> bytes:
         content = b"%s %d\n%s" % (os.urandom(8).hex().encode(), number, lines)
@@ -135,7 +137,7 @@ def _upload(path: str, ticket: int, token: str) -> Requests:
         head = (
             b'--%b\r\nContent-Disposition: form-data; name="file"; filename="worker.log"\r\n\r\n' % boundary
         )
-        body = fields + head + content[:MEGABYTE] + b"\r\n--%b--\r\n" % boundary
+        body = fields + head + content[:size] + b"\r\n--%b--\r\n" % boundary
         content_type = f"multipart/form-data; boundary={boundary.decode()}"
         return request("POST", path, token=token, body=body, content_type=content_type)
 
@@ -149,6 +151,44 @@ UPLOAD: Final = Measure(
     201,
     2,
 )
+
+
+DOWNLOADS: Final = (1, 10)
+"""Megabytes of the files that are downloaded."""
+
+
+async def download(megabytes: int, ports: Mapping[int, tuple[int, int]]) -> Measure:
+    """Return the measure of a file that was put on the desk and on the limit of each size before."""
+    kept: dict[int, tuple[str, str]] = {}
+    for count, (desk, limit) in ports.items():
+        there = _upload("/api/files/upload", count, token_of(0), megabytes * MEGABYTE)
+        here = _upload("/files", count, "", megabytes * MEGABYTE)
+        kept[count] = await _kept(desk, there(0)), await _kept(limit, here(0))
+    return Measure(
+        f"download of {megabytes} MB, 2 connections",
+        lambda count: _always(
+            request("GET", f"/api/files/{kept[count][0]}/download", token=token_of(0)),
+        ),
+        lambda count: _always(request("GET", f"/files/{kept[count][1]}")),
+        200,
+        2,
+    )
+
+
+async def _kept(port: int, upload: bytes) -> str:
+    """Upload a file and return its id."""
+    connection = await Connection.open(port)
+    try:
+        answer = await connection.ask(upload)
+    finally:
+        connection.close()
+    if not answer.startswith(b"HTTP/1.1 201 "):
+        raise Unexpected(answer[:2000].decode(errors="replace"))
+    return str(json.loads(answer.partition(b"\r\n\r\n")[2])["id"])
+
+
+def _always(asked: bytes) -> Requests:
+    return lambda number: asked
 
 
 class Replay(NamedTuple):

@@ -18,6 +18,7 @@ from servicedesk.web import (
     rendering,
     replays,
     resumable,
+    scans,
     sessions,
     sweeps,
     thumbnails,
@@ -60,6 +61,7 @@ def build(settings: Settings, clock: Callable[[], Instant] = wall_clock) -> web.
     app.cleanup_ctx.append(files.running)
     app.cleanup_ctx.append(sweeps.running)
     app.cleanup_ctx.append(thumbnails.running)
+    app.cleanup_ctx.append(scans.running)
     app.cleanup_ctx.append(replays.running)
     app.cleanup_ctx.append(live.running)
     app.cleanup_ctx.append(timers.running)

@@ -8,6 +8,7 @@ import logging
 import os
 import secrets
 import shutil
+import sqlite3
 import sys
 import tempfile
 import time
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from servicedesk.demo.filling import Filled
 
 OK: Final = 0
+DAMAGED: Final = 1
 BAD_USAGE: Final = 2
 UNUSABLE: Final = 3
 """The exit codes."""
@@ -149,6 +151,24 @@ def config(arguments: argparse.Namespace) -> int:
     return OK
 
 
+def scrub(arguments: argparse.Namespace) -> int:
+    """Read all bytes again, whether a server runs beside it or not."""
+    chosen = settings.load(_flags(arguments)).settings
+    if not chosen.database.is_file():
+        raise Unusable(f"There is no desk in the folder {chosen.data_dir}.")
+    from servicedesk.desk import scrub as desk
+    from servicedesk.media.blobs import Blobs
+    from servicedesk.store.db import reading
+
+    try:
+        with reading(chosen.database, as_it_stands=False) as conn:
+            report = desk.scrub(conn, Blobs(chosen.data_dir), now=time.time(), pause=time.sleep)
+    except sqlite3.Error as error:
+        raise Unusable(f"The database {chosen.database} cannot be read: {error}.") from None
+    print(msgspec.json.encode(report).decode() if arguments.json else "\n".join(report.lines))
+    return OK if report.is_sound else DAMAGED
+
+
 def tail(arguments: argparse.Namespace) -> int:
     """Print events as they happen."""
     from servicedesk import tail
@@ -181,6 +201,11 @@ def _parser() -> argparse.ArgumentParser:
         "--password-stdin", action="store_true", help="read everybody's password from standard input"
     )
     _data_dir_flag(filled)
+    scrubbed = _command(
+        commands, "scrub", scrub, "read all files again and name what the disk damaged, also beside a server"
+    )
+    scrubbed.add_argument("--json", action="store_true", help="one document instead of lines")
+    _data_dir_flag(scrubbed)
     tailed = _command(commands, "tail", tail, "print events as lines of JSON, for ever and without a gap")
     tailed.add_argument("--url", help="the desk's address; default: SERVICEDESK_URL or http://127.0.0.1:8080")
     tailed.add_argument(
@@ -243,6 +268,8 @@ _FLAGS: Final = {
     "trusted_proxies": ("NETWORKS", "whose word about client addresses is taken"),
     "session_days": ("DAYS", "how long a log-in lasts; default: 14"),
     "log_level": ("LEVEL", "debug, info, warning or error; default: info"),
+    "clamd": ("ADDRESS", "the virus scanner, unix:/path or host:port; default: none"),
+    "unscanned": ("POLICY", "open or closed: may files be read before they are checked; default: open"),
 }
 
 

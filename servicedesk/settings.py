@@ -43,6 +43,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Peers whose word about the client's address is taken."""
     session_days: int = 14
     log_level: str = "info"
+    clamd: str | None = None
+    """Where the virus scanner listens, ``unix:/path`` or ``host:port``; None is no scanner."""
+    unscanned: str = "open"
+    """Whether what was not found clean can be read: ``open`` or ``closed``."""
+
+    @property
+    def only_clean(self) -> bool:
+        """Whether nobody gets a file that the scanner has not found clean."""
+        return self.clamd is not None and self.unscanned == "closed"
 
     @property
     def database(self) -> Path:
@@ -188,7 +197,7 @@ def _shown(name: str, value: Any) -> str:
         return MASK if value else "(none yet)"
     if isinstance(value, tuple):
         return ", ".join(map(str, value)) or "(none)"
-    return "(as asked)" if value is None else str(value)
+    return _NOTHING[name] if value is None else str(value)
 
 
 def _text(raw: Any) -> str:
@@ -256,6 +265,22 @@ def _networks(raw: Any) -> tuple[Network, ...]:
         raise ValueError("must be addresses or networks like 10.0.0.0/8, with commas between") from None
 
 
+def _clamd(raw: Any) -> str | None:
+    if raw == "":
+        return None
+    text, wrong = _text(raw), ValueError("must be like unix:/run/clamav/clamd.ctl or 127.0.0.1:3310")
+    if text.startswith("unix:"):
+        if not text.removeprefix("unix:").startswith("/"):
+            raise wrong
+        return text
+    host, _, port = text.rpartition(":")
+    if not host.strip("[]") or not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65_535:
+        raise wrong
+    return text
+
+
+_NOTHING: Final = {"public_url": "(as asked)", "clamd": "(no scanner)"}
+"""How it reads when nothing is set."""
 _SECRETS: Final = frozenset({"secret_key"})
 _PARSERS: Final[dict[str, Callable[[Any], Any]]] = {
     "env": _environment,
@@ -267,4 +292,6 @@ _PARSERS: Final[dict[str, Callable[[Any], Any]]] = {
     "trusted_proxies": _networks,
     "session_days": _number(1, 365),
     "log_level": _one_of("debug", "info", "warning", "error"),
+    "clamd": _clamd,
+    "unscanned": _one_of("open", "closed"),
 }

@@ -96,7 +96,7 @@ def test_everything_is_measured_and_told(tmp_path: Path) -> None:
 
     result = bench.run(plan, tmp_path / "cache")
 
-    assert len(result.lines) == 12
+    assert len(result.lines) == 14
     assert [0 < seconds < 60 for once in result.replays for seconds in once.seconds] == [True] * 4
     # What eight sockets hold is less than what memory comes and goes by.
     assert [each.desk > 0 for each in result.live[1:]] == [True] * 4

@@ -141,3 +141,32 @@ def test_an_origin_is_kept_in_its_shortest_form(tmp_path: Path) -> None:
     assert not found.settings.is_https
     assert found.settings.env is Environment.TESTING
     assert [str(network) for network in found.settings.trusted_proxies] == ["10.0.0.0/8", "::1/128"]
+
+
+@pytest.mark.parametrize(
+    "address", ["unix:/run/clamav/clamd.ctl", "127.0.0.1:3310", "scanner:3310", "[::1]:3310"]
+)
+def test_the_scanner_is_named_by_a_socket_or_a_port(tmp_path: Path, address: str) -> None:
+    found = loaded(tmp_path, CLAMD=address)
+
+    assert found.settings.clamd == address
+    assert not found.settings.only_clean
+    assert loaded(tmp_path, CLAMD=address, UNSCANNED="closed").settings.only_clean
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["unix:clamd.ctl", "unix:", "clamd", ":3310", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "a:b"],
+)
+def test_an_address_that_is_none_of_a_scanner_is_refused(tmp_path: Path, address: str) -> None:
+    with pytest.raises(BadSetting, match="must be like unix:/run"):
+        loaded(tmp_path, CLAMD=address)
+
+
+def test_without_a_scanner_nothing_has_to_be_clean(tmp_path: Path) -> None:
+    found = loaded(tmp_path, UNSCANNED="closed")
+
+    assert not found.settings.only_clean
+    assert "clamd = (no scanner)  (default)" in found.lines()
+    with pytest.raises(BadSetting, match="must be one of open, closed"):
+        loaded(tmp_path, UNSCANNED="ajar")

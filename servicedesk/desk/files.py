@@ -10,7 +10,7 @@ from servicedesk.domain import views
 from servicedesk.domain.access import Verb, may, require
 from servicedesk.domain.errors import FieldError, Invalid, NotFound, invalid
 from servicedesk.domain.events import Action, Event, staff_room, ticket_room
-from servicedesk.domain.files import A_MESSAGE, NewFile, Picture, StoredFile
+from servicedesk.domain.files import A_MESSAGE, NewFile, Picture, Scan, StoredFile
 from servicedesk.domain.people import User, ref
 from servicedesk.domain.tickets import FromTo, Ticket
 from servicedesk.domain.times import Instant, iso
@@ -115,6 +115,37 @@ def bind(
             _withdraw(tx, file, by, at)
 
 
+def scanned(tx: Tx, sha256: str, scan: Scan, signature: str, *, limit: int, at: Instant) -> bool:
+    """Write down what the virus scanner says of a content, for all files that have it; return whether some are left.
+
+    The latest word counts, whatever was said before; that it could not say anything concerns only who waits.
+    """
+    found = [
+        file
+        for file in files.of_content(tx, sha256)
+        if file.scan is not scan and (scan is not Scan.ERROR or file.scan is Scan.PENDING)
+    ]
+    for file in found[:limit]:
+        files.set_scan(tx, [file.id], scan)
+        if scan is Scan.INFECTED:
+            _write_down_virus(tx, file, signature, at)
+        tell_changed(tx, file.id, at)
+    return len(found) > limit
+
+
+def _write_down_virus(tx: Tx, file: StoredFile, signature: str, at: Instant) -> None:
+    history.append(
+        tx,
+        file.ticket_id,
+        Action.UPDATED,
+        {"infected_file": FromTo(None, f"{file.filename} ({signature})")},
+        actor_id=None,
+        reason=None,
+        is_internal=file.is_internal,
+        at=at,
+    )
+
+
 def of_messages(conn: Connection, message_ids: Sequence[int], *, staff: bool) -> dict[int, list[FileBody]]:
     """Return the files of each message that has some."""
     found: dict[int, list[FileBody]] = {}
@@ -150,6 +181,7 @@ def shown(file: StoredFile) -> FileBody:
         preview_url=f"{address}/preview",
         thumbnail_url=f"{address}/thumbnail" if file.has_picture else None,
         thumbnail_pending=True if file.picture is Picture.PENDING else UNSET,
+        scan=UNSET if file.scan is Scan.NONE else file.scan,
     )
 
 

@@ -8,7 +8,15 @@ from typing import Final
 import msgspec
 
 from servicedesk.domain.access import Owned
-from servicedesk.domain.errors import FieldError, Invalid, NotFound, Refused, TooLarge, UnsupportedMedia
+from servicedesk.domain.errors import (
+    FieldError,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Refused,
+    TooLarge,
+    UnsupportedMedia,
+)
 from servicedesk.domain.people import PersonRef
 from servicedesk.domain.times import Instant
 
@@ -128,8 +136,8 @@ class StoredFile(Owned, frozen=True, kw_only=True):
 
     @property
     def has_picture(self) -> bool:
-        """Whether a small picture was made, or is being made."""
-        return self.picture in (Picture.PENDING, Picture.MADE)
+        """Whether a small picture was made, or is being made, and may be shown."""
+        return self.picture in (Picture.PENDING, Picture.MADE) and self.scan is not Scan.INFECTED
 
 
 class DeletedFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -217,6 +225,38 @@ class NoThumbnail(NotFound):
 
     def __init__(self) -> None:
         super().__init__("There is no picture of this file.")
+
+
+class Infected(Forbidden):
+    """Nobody gets these bytes, whoever they are; the file can be deleted."""
+
+    code = "infected"
+    title = "Virus found"
+
+    def __init__(self) -> None:
+        super().__init__("A virus was found in this file; it can only be deleted.")
+
+
+class NotScanned(Forbidden):
+    code = "not_scanned"
+    title = "Not checked yet"
+
+    def __init__(self, scan: Scan) -> None:
+        waits = (
+            "waits for its virus check" if scan is Scan.PENDING else "could not be checked for viruses yet"
+        )
+        super().__init__(f"This file {waits}; try again in a moment.")
+
+
+def require_readable(file: StoredFile, *, only_clean: bool) -> None:
+    """Refuse the bytes of an infected file, and where ``only_clean`` those of what was not found clean.
+
+    Every road to the bytes, and to whatever is made of them, asks here.
+    """
+    if file.scan is Scan.INFECTED:
+        raise Infected()
+    if only_clean and file.scan is not Scan.CLEAN:
+        raise NotScanned(file.scan)
 
 
 _IN_WORDS: Final = {

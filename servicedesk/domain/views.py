@@ -10,6 +10,7 @@ from servicedesk.domain import sla
 from servicedesk.domain.assignment import Barred, Decision, Exclusion, Factor
 from servicedesk.domain.calendars import Hours, StoredCalendar, time_text
 from servicedesk.domain.escalation import EscalationPolicy, Step, Tier, When, Whom
+from servicedesk.domain.files import Scan
 from servicedesk.domain.macros import Actions, Macro
 from servicedesk.domain.people import Author, PersonRef, Requester, Role, Team, TeamRef, User
 from servicedesk.domain.saved_views import SavedView
@@ -125,6 +126,8 @@ class FileBody(msgspec.Struct, frozen=True, kw_only=True):
     thumbnail_url: str | None
     thumbnail_pending: bool | UnsetType = UNSET
     """Given while the thumbnail is being made: a GET waits for it, and an event tells when it is there."""
+    scan: Scan | UnsetType = UNSET
+    """What the virus scanner says, where there is one."""
 
 
 class MessageBody(msgspec.Struct, frozen=True, kw_only=True):

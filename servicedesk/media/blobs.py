@@ -8,12 +8,15 @@ import os
 import re
 import secrets
 import time
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Final, TypeVar
+from typing import BinaryIO, Final, NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
 from servicedesk.domain.errors import UploadStorageFull
+from servicedesk.media import proof
+from servicedesk.media.proof import Mark
 
 T = TypeVar("T")
 
@@ -21,6 +24,10 @@ PIECE: Final = 1 << 18
 """Bytes that are written, hashed or read in one go on a thread."""
 ORPHAN_AGE: Final = 24 * 3600.0
 """Seconds for which bytes that no file names are kept: their row may still be on its way."""
+HOT: Final = 30.0
+"""Seconds in which the system still knows where bytes are that were open: to open them again then needs no thread."""
+KNOWN_SOUND: Final = 10_000
+"""Contents of which is remembered that they were read and found sound."""
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -79,6 +86,13 @@ class Draft:
         self.path.unlink(missing_ok=True)
 
 
+class _Sound(NamedTuple):
+    """What bytes looked like when they were found sound, and when they were last open."""
+
+    mark: Mark
+    at: float
+
+
 class Blobs:
     """The bytes of all files, in ``blobs``, with the pictures made of them, in ``pictures``.
 
@@ -91,6 +105,7 @@ class Blobs:
         self._pictures = folder / "pictures"
         self._tmp = folder / "tmp"
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._sound: OrderedDict[str, _Sound] = OrderedDict()
 
     def prepare(self) -> None:
         """Make the folders, and drop what broken uploads of an earlier run left behind."""
@@ -119,8 +134,13 @@ class Blobs:
     async def _place(self, draft: Draft, name: Callable[[], Awaitable[T]]) -> T:
         await draft.flush()
         async with self._turn(draft.sha256):
-            await asyncio.to_thread(draft._settle, self.path(draft.sha256))
+            self._trust(draft.sha256, await asyncio.to_thread(self._settle, draft))
             return await name()
+
+    def _settle(self, draft: Draft) -> Mark:
+        target = self.path(draft.sha256)
+        draft._settle(target)
+        return proof.mark_of(target)
 
     async def remove(self, sha256: str, is_named: Callable[[str], bool]) -> bool:
         """Remove bytes and their pictures unless something names them after all; return whether they went."""
@@ -145,12 +165,45 @@ class Blobs:
         """Return where the bytes of this hash are, or would be."""
         return self._blobs / sha256[:2] / sha256[2:4] / sha256
 
-    async def open(self, sha256: str) -> BinaryIO:
-        """Open the bytes for reading. Raises FileNotFoundError."""
-        return await asyncio.to_thread(self.path(sha256).open, "rb")
+    async def open(self, sha256: str, size: int) -> BinaryIO:
+        """Open the bytes for reading; what was not read since somebody touched it is read and hashed first.
+
+        Raises FileNotFoundError, and Damaged for what are no longer the bytes that came in.
+        """
+        known = self._sound.get(sha256)
+        if known is not None and time.monotonic() - known.at < HOT:
+            file, mark = proof.opened(self.path(sha256), size)
+        else:
+            file, mark = await asyncio.to_thread(proof.opened, self.path(sha256), size)
+        try:
+            if known is None or known.mark != mark:
+                await self._prove(sha256, file, mark)
+            else:
+                self._trust(sha256, mark)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    async def _prove(self, sha256: str, file: BinaryIO, mark: Mark) -> None:
+        async with self._turn(sha256):  # of several who ask at once one reads for all
+            known = self._sound.get(sha256)
+            if known is None or known.mark != mark:
+                await asyncio.to_thread(proof.require_sound, file, sha256)
+                self._trust(sha256, mark)
+
+    def _trust(self, sha256: str, mark: Mark) -> None:
+        self._sound[sha256] = _Sound(mark, time.monotonic())
+        self._sound.move_to_end(sha256)
+        if len(self._sound) > KNOWN_SOUND:
+            self._sound.popitem(last=False)
+
+    def doubt(self, sha256: str) -> None:
+        """Have the bytes read before they are given out again: the disk may have changed them behind our back."""
+        self._sound.pop(sha256, None)
 
     async def picture(self, sha256: str, name: str) -> bytes | None:
-        """Return a picture that was made of these bytes before."""
+        """Return a picture that was made of these bytes before; one that got damaged is as good as none."""
         return await asyncio.to_thread(_content, self._picture(sha256, name))
 
     async def keep_picture(self, sha256: str, name: str, content: bytes) -> None:
@@ -163,7 +216,7 @@ class Blobs:
         target.parent.mkdir(mode=0o700, exist_ok=True)
         draft = self._tmp / f"picture-{secrets.token_hex(16)}"
         try:
-            draft.write_bytes(content)
+            draft.write_bytes(proof.sealed(content))
             os.replace(draft, target)
         finally:
             draft.unlink(missing_ok=True)
@@ -192,12 +245,6 @@ class Blobs:
         """Yield the path of everything that is kept."""
         for path in self._blobs.glob("*/*/*"):
             if _HASH.fullmatch(path.name):
-                yield path
-
-    async def damaged(self) -> AsyncIterator[Path]:
-        """Read everything again and yield what no longer has the hash that it is called by."""
-        for path in await asyncio.to_thread(list, self.all()):
-            if not await asyncio.to_thread(_is_sound, path):
                 yield path
 
 
@@ -231,17 +278,9 @@ def sync_folder(folder: Path) -> None:
 
 def _content(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
+        return proof.unsealed(path.read_bytes())
     except FileNotFoundError:
         return None
-
-
-def _is_sound(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == path.name
-    except FileNotFoundError:  # it went meanwhile
-        return True
 
 
 def age_of(path: Path) -> float:

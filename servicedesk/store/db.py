@@ -291,12 +291,17 @@ class Database:
 
 
 @contextlib.contextmanager
-def reading(path: Path) -> Iterator[Connection]:
-    """Open the database as it stands now, for another process than the desk's: nothing can be written."""
+def reading(path: Path, *, as_it_stands: bool = True) -> Iterator[Connection]:
+    """Open the database as it stands now, for another process than the desk's: nothing can be written.
+
+    What takes long asks for each question to see what is there by then: one state kept for so long would keep the
+    log of changes from being folded in.
+    """
     conn = sqlite3.connect(_uri(path, "ro"), uri=True, isolation_level=None)
     try:
         _prepare(conn, _READER_PRAGMAS)
-        conn.execute("BEGIN")
+        if as_it_stands:
+            conn.execute("BEGIN")
         yield conn
     finally:
         conn.close()

@@ -1,7 +1,7 @@
 """Files as they are stored: what is known of them; their bytes are in the blob store."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from servicedesk.domain.errors import NotFound
@@ -14,6 +14,9 @@ _SELECT: Final = (
     "SELECT f.*, u.name AS uploader_name, t.requester_id FROM files f"
     " JOIN users u ON u.id = f.uploaded_by JOIN tickets t ON t.id = f.ticket_id"
 )
+
+_TO_SCAN: Final = "scan IN ('pending', 'error')"
+"""In the words of the index of these files."""
 
 
 def get(conn: Connection, file_id: str) -> StoredFile:
@@ -86,6 +89,47 @@ def set_picture(tx: Tx, file_id: str, picture: Picture, width: int | None, heigh
         "UPDATE files SET picture = ?, width = ?, height = ? WHERE id = ?",
         (str(picture), width, height, file_id),
     )
+
+
+def contents(conn: Connection, *, after: str, limit: int) -> list[str]:
+    """Return the hashes of what files have, each once, in their order."""
+    found = conn.execute(
+        "SELECT DISTINCT sha256 FROM files WHERE sha256 > ? ORDER BY sha256 LIMIT ?", (after, limit)
+    )
+    return [row["sha256"] for row in found.fetchall()]
+
+
+def of_content(conn: Connection, sha256: str) -> list[StoredFile]:
+    """Return the files that have these bytes, oldest first."""
+    found = conn.execute(f"{_SELECT} WHERE f.sha256 = ? ORDER BY f.created_at, f.id", (sha256,))
+    return [_file(row) for row in found.fetchall()]
+
+
+def next_to_scan(conn: Connection, taken: Collection[str]) -> str | None:
+    """Return, of the contents that wait to be scanned and are not taken, the one that has waited longest."""
+    found = conn.execute(
+        f"SELECT sha256 FROM files WHERE {_TO_SCAN} AND scan = 'pending' ORDER BY created_at, id"
+    )
+    return next((sha256 for (sha256,) in found if sha256 not in taken), None)
+
+
+def count_to_scan(conn: Connection) -> int:
+    row = conn.execute(f"SELECT count(*) FROM files WHERE {_TO_SCAN}").fetchone()
+    return int(row[0])
+
+
+def ids_by_scan(conn: Connection, scans: Collection[Scan], *, after: str, limit: int) -> list[str]:
+    """Return the ids of files in these states, in their order."""
+    marks = ", ".join("?" * len(scans))
+    found = conn.execute(
+        f"SELECT id FROM files WHERE scan IN ({marks}) AND id > ? ORDER BY id LIMIT ?",
+        (*map(str, scans), after, limit),
+    )
+    return [row["id"] for row in found.fetchall()]
+
+
+def set_scan(tx: Tx, file_ids: Iterable[str], scan: Scan) -> None:
+    tx.executemany("UPDATE files SET scan = ? WHERE id = ?", [(str(scan), id_) for id_ in file_ids])
 
 
 def insert(tx: Tx, file: NewFile, *, uploaded_by: int, piece: int, at: Instant) -> None:

@@ -16,7 +16,7 @@ from servicedesk.domain.times import Instant
 from servicedesk.domain.views import FileBody
 from servicedesk.media.blobs import Draft
 from servicedesk.store.db import Tx
-from servicedesk.web import auth
+from servicedesk.web import auth, scans
 from servicedesk.web.api import Call
 from servicedesk.web.files import LIMITS, MEDIA
 from servicedesk.web.keys import CLOCK
@@ -61,10 +61,13 @@ async def keep(call: Call, draft: Draft, name: str, place: Place, *, add: Add = 
         sha256=draft.sha256,
         width=width,
         height=height,
+        scan=scans.first_state(call.app),
     )
     plain = partial(_name, call, new, add)
     known = partial(_name_image, call, new, seen.content, add) if is_image else plain
-    return await kept.blobs.place(draft, known)
+    body = await kept.blobs.place(draft, known)
+    scans.nudge(call.app)
+    return body
 
 
 async def _name_image(call: Call, new: NewFile, content: Content, add: Add) -> FileBody:

@@ -30,6 +30,12 @@ _SAFE: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     hdrs.CACHE_CONTROL: "no-store",
 }
+_ABOUT_FILES: Final = "/api/files/"
+_SANDBOX: Final = {
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+"""On whatever is answered about files: bytes that strangers made are never a page of ours."""
 
 
 @web.middleware
@@ -66,6 +72,8 @@ def outermost(handler: Outermost) -> Outermost:
 
 async def protect(request: web.Request, response: web.StreamResponse) -> None:
     """Put the safe headers on a response that is about to be sent, unless it brought stricter ones."""
+    if request.path.startswith(_ABOUT_FILES):
+        response.headers.update(_SANDBOX)
     make_safe(response.headers, request.get(REQUEST_ID) or secrets.token_hex(8))
 
 

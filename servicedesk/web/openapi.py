@@ -166,7 +166,7 @@ def _refusals(row: Row) -> list[int]:
         found |= {408, 413, 415, 422}
     if row.method in _MUTATING:
         found |= {409, 503}
-    if row.on is not None and row.method in _MUTATING:
+    if row.gives is not None or (row.on is not None and row.method in _MUTATING):
         found.add(412)
     if row.takes:
         found.add(507)

@@ -8,6 +8,7 @@ from aiohttp import hdrs, web
 
 from servicedesk.domain import errors, resumable
 from servicedesk.domain.errors import Refused
+from servicedesk.domain.files import NotScanned
 
 STATUS: Final[dict[type[Refused], int]] = {
     errors.BadJson: 400,
@@ -55,7 +56,7 @@ def answer(refusal: Refused, request_id: str) -> web.Response:
         response.headers[hdrs.WWW_AUTHENTICATE] = 'Bearer realm="servicedesk"'
     if isinstance(refusal, errors.RateLimited):
         response.headers[hdrs.RETRY_AFTER] = str(max(1, -(-refusal.retry_after_ms // 1000)))
-    if isinstance(refusal, errors.Unavailable):
+    if isinstance(refusal, errors.Unavailable | NotScanned):
         response.headers[hdrs.RETRY_AFTER] = "10"
     return response
 

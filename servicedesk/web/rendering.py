@@ -82,6 +82,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "barred_label": wording.barred_label,
     "file_size": wording.file_size,
     "file_icon": wording.file_icon,
+    "scan_label": wording.scan_label,
     "duration": wording.duration,
     "percent": wording.percent,
     "team_name": _team_name,

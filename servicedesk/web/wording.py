@@ -17,6 +17,11 @@ PRIORITIES: Final = [(str(priority), priority.capitalize()) for priority in Prio
 
 MONTHS: Final = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sept", "Oct", "Nov", "Dec"]
 _FILE_ICONS: Final = {"image": "image", "archive": "archive", "code": "code", "log": "log"}
+_SCANS: Final = {
+    "pending": "being checked for viruses",
+    "error": "could not be checked for viruses yet",
+    "infected": "virus found",
+}
 _CHANGE_ICONS: Final = {
     "created": "plus",
     "status": "status-open",
@@ -140,6 +145,11 @@ def file_size(size: int) -> str:
     if size < 1024:
         return f"{size} B"
     return f"{round(size / 1024)} KB" if size < 1024 * 1024 else f"{size / 1024 / 1024:.1f} MB"
+
+
+def scan_label(scan: str) -> str:
+    """Return what a row says of a file that the virus scanner has to do with; of a clean one nothing."""
+    return _SCANS.get(scan, "")
 
 
 def file_icon(category: str) -> str:
@@ -270,6 +280,8 @@ def _field_text(name: str, value: Mapping[str, Any], names: Mapping[str, Mapping
             return f"set {name.replace('_', ' ')} to {', '.join(after or ()) or 'none'}"
         case "description":
             return "changed the description"
+        case "infected_file":
+            return f"found a virus in {after}"
         case "sla":
             return f"clock: {str(after).replace('_', ' ')}"
     field = name.replace("_", " ")

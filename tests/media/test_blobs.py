@@ -6,11 +6,14 @@ import hashlib
 import os
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from servicedesk.domain.errors import UploadStorageFull
+from servicedesk.media import proof
 from servicedesk.media.blobs import ORPHAN_AGE, PIECE, Blobs, Draft
+from servicedesk.media.proof import Damaged, require_sound
 from tests.stalls import watched_loop
 
 
@@ -40,6 +43,11 @@ async def put(blobs: Blobs, content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+async def read(blobs: Blobs, sha256: str, size: int) -> bytes:
+    with await blobs.open(sha256, size) as file:
+        return file.read()
+
+
 async def test_bytes_are_kept_under_their_hash(blobs: Blobs, tmp_path: Path) -> None:
     content = os.urandom(3 * PIECE + 17)
 
@@ -51,8 +59,7 @@ async def test_bytes_are_kept_under_their_hash(blobs: Blobs, tmp_path: Path) -> 
     sha256 = hashlib.sha256(content).hexdigest()
     assert (draft.sha256, draft.size) == (sha256, len(content))
     assert files_in(tmp_path) == [tmp_path / "blobs" / sha256[:2] / sha256[2:4] / sha256]
-    with await blobs.open(sha256) as file:
-        assert file.read() == content
+    assert await read(blobs, sha256, len(content)) == content
 
 
 async def test_the_same_bytes_are_kept_once(blobs: Blobs, tmp_path: Path) -> None:
@@ -65,9 +72,70 @@ async def test_an_upload_of_the_same_bytes_mends_damaged_ones(blobs: Blobs) -> N
     sha256 = await put(blobs, b"sound")
     blobs.path(sha256).write_bytes(b"s0und")
 
-    assert [path.name async for path in blobs.damaged()] == [sha256]
+    with pytest.raises(Damaged):
+        await blobs.open(sha256, 5)
     await put(blobs, b"sound")
-    assert [path async for path in blobs.damaged()] == []
+    assert await read(blobs, sha256, 5) == b"sound"
+
+
+@pytest.mark.parametrize("damage", [b"s0und", b"sound and more", b"sou", b""])
+async def test_damaged_bytes_are_not_opened(blobs: Blobs, damage: bytes) -> None:
+    sha256 = await put(blobs, b"sound")
+    assert await read(blobs, sha256, 5) == b"sound"
+
+    blobs.path(sha256).write_bytes(damage)
+
+    with pytest.raises(Damaged):
+        await blobs.open(sha256, 5)
+
+
+async def test_bytes_are_proven_once_and_again_when_somebody_touched_or_doubts_them(
+    blobs: Blobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sha256, proofs = await put(blobs, b"sound"), []
+
+    def prove(file: BinaryIO, sha256: str) -> None:
+        proofs.append(sha256)
+        require_sound(file, sha256)
+
+    monkeypatch.setattr(proof, "require_sound", prove)
+    await read(blobs, sha256, 5)
+    assert proofs == []
+
+    again = Blobs(blobs.path(sha256).parents[3])
+    await asyncio.gather(*(read(again, sha256, 5) for _ in range(5)))
+    assert len(proofs) == 1
+
+    os.utime(blobs.path(sha256))
+    await read(again, sha256, 5)
+    await read(again, sha256, 5)
+    assert len(proofs) == 2
+
+    again.doubt(sha256)
+    await read(again, sha256, 5)
+    assert len(proofs) == 3
+
+
+async def test_what_is_remembered_of_sound_bytes_is_bounded(
+    blobs: Blobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("servicedesk.media.blobs.KNOWN_SOUND", 3)
+
+    hashes = [await put(blobs, b"%d" % number) for number in range(5)]
+
+    assert list(blobs._sound) == hashes[-3:]
+
+
+async def test_a_damaged_picture_is_as_good_as_none(blobs: Blobs, tmp_path: Path) -> None:
+    await blobs.keep_picture("ab" * 32, "thumbnail", b"small")
+    (path,) = files_in(tmp_path)
+    kept = path.read_bytes()
+
+    for damaged in (b"smell" + kept[5:], kept[:-1], b"small", b""):
+        path.write_bytes(damaged)
+        assert await blobs.picture("ab" * 32, "thumbnail") is None
+    path.write_bytes(kept)
+    assert await blobs.picture("ab" * 32, "thumbnail") == b"small"
 
 
 async def test_a_broken_upload_leaves_nothing_behind(blobs: Blobs, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from servicedesk.domain.people import Role
 from servicedesk.media.blobs import ORPHAN_AGE
 from servicedesk.web.downloads import attachment
 from servicedesk.web.files import MEDIA
-from servicedesk.web.sweeps import scrub, sweep
+from servicedesk.web.sweeps import SCRUBBER, sweep
 from tests import files_made_up as made_up
 from tests.served import Answer, Client, Desk
 from tests.stalls import watched_loop
@@ -430,11 +430,12 @@ async def test_the_bytes_of_another_database_are_left_alone(counter: Counter) ->
 
 async def test_damaged_bytes_are_named_in_the_log(counter: Counter, caplog: pytest.LogCaptureFixture) -> None:
     file = await counter.file()
-    assert await scrub(counter.desk.app) == []
+    scrubber = counter.desk.app[SCRUBBER]
+    assert (await scrubber.scrub()).is_sound
 
     counter.desk.app[MEDIA].blobs.path(file["sha256"]).write_bytes(b"012345678X")
 
-    assert await scrub(counter.desk.app) == [file["sha256"]]
+    assert [found.sha256 for found in (await scrubber.scrub()).damaged] == [file["sha256"]]
     assert file["sha256"] in caplog.text
 
 
