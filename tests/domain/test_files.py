@@ -121,7 +121,7 @@ def test_the_list_of_types_is_the_contracts() -> None:
             "eml",
         },
         "archive": {"zip", "tar", "gz", "tgz", "7z", "rar"},
-        "log": {"log", "csv"},
+        "log": {"log", "csv", "tsv"},
         "code": {"py", "js", "ts", "css", "html", "json", "xml", "sql", "yaml", "yml", "toml", "sh", "svg"},
     }
 
