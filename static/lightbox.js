@@ -30,7 +30,7 @@ export async function open(link) {
   const save = el("a", { class: "button", download: true, "aria-label": "Download" }, icon("download"), el("span", { class: "label" }, "Download"));
   box = el("dialog", { class: "lightbox", "aria-label": "File" },
     el("header", {}, name, count, button("Previous file", "left", () => step(-1)), button("Next file", "right", () => step(1)), button("Zoom", "zoom", zoom), save, button("Close", "x", () => box.close())),
-    el("div", { class: "stage" }));
+    el("div", { class: "stage", tabindex: "-1", autofocus: true }));
   box.parts = { name, count, save };
   box.addEventListener("close", () => { box.remove(); box = null; link.focus({ preventScroll: true }); });
   box.addEventListener("keydown", pressed);
@@ -65,9 +65,13 @@ async function show() {
   box.parts.count.textContent = files.length > 1 ? `${at + 1} of ${files.length}` : "";
   box.parts.save.href = file.url;
   stage.classList.remove("zoomed");
+  if (stage.contains(document.activeElement)) stage.focus({ preventScroll: true });
   stage.replaceChildren(el("p", {}, "Loading…"));
   const page = await fetchPage(`/files/${file.id}/view?part=preview`).catch(() => null);
   if (mine !== shown || !box) return;
   const preview = page && $("#preview", page);
+  const resting = stage.contains(document.activeElement);
   stage.replaceChildren(preview ?? el("p", {}, "This file cannot be shown at present."));
+  // So that the keys that scroll do so at once; whoever stands on a button of the head stays there.
+  if (resting) ($(".preview-paper", stage) ?? stage).focus({ preventScroll: true });
 }

@@ -10,7 +10,7 @@ from aiohttp import web
 from markupsafe import Markup, escape
 
 from servicedesk.desk import files as desk
-from servicedesk.domain.files import Category, StoredFile, extension_of
+from servicedesk.domain.files import Category, Content, StoredFile, extension_of, kind_of
 from servicedesk.media import markdown
 from servicedesk.media.jobs import Highlighted
 from servicedesk.store import tickets
@@ -18,7 +18,6 @@ from servicedesk.store.db import Connection
 from servicedesk.web import frame, previews
 from servicedesk.web.api import Call
 from servicedesk.web.files import MEDIA
-from servicedesk.web.frame import Content
 from servicedesk.web.previews import TablePreview, TextPreview
 
 COLUMNS_MAX: Final = 60
@@ -41,8 +40,10 @@ async def view(call: Call) -> web.Response:
     if call.request.query.get("part") == "preview":
         return web.Response(text=drawn, content_type="text/html", charset="utf-8")
 
-    def read(conn: Connection) -> Content:
-        return {"ticket": tickets.get(conn, call.thing.ticket_id), "file": body, "drawn": drawn}
+    def read(conn: Connection) -> frame.Content:
+        ticket = tickets.get(conn, call.thing.ticket_id)
+        type_ = extension_of(call.thing.filename).upper()
+        return {"ticket": ticket, "file": body, "type": type_, "drawn": drawn}
 
     return await frame.show(call, "view.html", read)
 
@@ -75,7 +76,10 @@ async def _text_face(call: Call, file: StoredFile, preview: TextPreview) -> tupl
     if file.category == Category.CODE and (found := await kept.source(file)):
         html = await asyncio.to_thread(coloured, found)
         return "source", {"html": html, "is_laid_out": found.is_laid_out}
-    return "text", {"text": plain(preview.text)}
+    return "text", {
+        "text": plain(preview.text),
+        "is_document": Content.TEXT not in kind_of(file.filename).contents,
+    }
 
 
 def coloured(found: Highlighted) -> Markup:
