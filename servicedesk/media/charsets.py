@@ -29,7 +29,8 @@ _IDEOGRAPHS: Final = {
     "cp949": "euc-kr",
 }
 _ASKED: Final = [*_IDEOGRAPHS, *_ALPHABETS, "cp1252"]
-_SCRIPTS: Final = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "FULLWIDTH", "IDEOGRAPHIC", "HALFWIDTH")
+_SCRIPTS: Final = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "FULLWIDTH", "IDEOGRAPHIC")
+"""Not the half-width ones: each is one byte, and many an accent would read as one."""
 
 
 def guess(file: BinaryIO) -> str | None:
@@ -44,7 +45,7 @@ def guess(file: BinaryIO) -> str | None:
     if len(strange) < _LEAST:
         return None
     if best.encoding in _IDEOGRAPHS:
-        return _IDEOGRAPHS[best.encoding] if _stand_together(str(best)) else None
+        return _IDEOGRAPHS[best.encoding] if _stand_together(str(best), len(strange)) else None
     charset, alphabet = _ALPHABETS.get(best.encoding, ("", ""))
     fitting = sum(alphabet in unicodedata.name(char, "") for char in strange) if charset else 0
     return charset if best.coherence >= _COHERENT and fitting >= 0.8 * len(strange) else None
@@ -63,15 +64,15 @@ def _sample(file: BinaryIO) -> bytes:
     return bytes(out)
 
 
-def _stand_together(text: str) -> bool:
-    """Return whether the ideographs stand beside their like: an accent that is misread as one stands in a word."""
+def _stand_together(text: str, strange: int) -> bool:
+    """Return whether most are ideographs and stand beside their like: a misread accent stands alone in a word."""
     kinds = [_is_ideograph(char) for char in text]
     many = sum(kinds)
     beside = sum(
         one and (before or after)
         for before, one, after in zip([False, *kinds], kinds, [*kinds[1:], False], strict=False)
     )
-    return many >= _LEAST // 2 and beside >= 0.7 * many
+    return many >= 0.6 * strange and beside >= 0.7 * many
 
 
 def _is_ideograph(char: str) -> bool:

@@ -46,6 +46,11 @@ WESTERN = [
     "MÜLLER;STRASSE;KÖLN;GRÖSSE;ÄÖÜ;ÉÈÊ\n",
     "20 °C ± 5 µm § 3 « quoted » ©®\n",
     "5 €\n",
+    "äußerst",
+    "ATENÇÃO",
+    "ÄÖÜ åäö é año",
+    "être être ÅÄÖ ÄÖÜ",
+    "CORAÇÃO CORAÇÃO ÄÖÜ ÇA",
 ]
 
 
