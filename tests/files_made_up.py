@@ -176,6 +176,7 @@ HONEST: dict[str, bytes] = {
     "a.rar": b"Rar!\x1a\x07\x01\0" + bytes(60),
     "a.log": b"2026-11-23 09:30:00 \x1b[31mERROR\x1b[0m it burns\n",
     "a.csv": b"name,size\nada,1\n",
+    "a.tsv": b"name\tsize\nada\t1\n",
     "a.py": b"print('hello')\n",
     "a.js": b"alert(1)\n",
     "a.ts": b"const a: number = 1\n",

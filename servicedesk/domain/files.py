@@ -310,6 +310,7 @@ def _table() -> dict[str, Kind]:
         "rar": _kind(archive, "application/vnd.rar", Content.RAR),
         "log": _kind(Category.LOG, _PLAIN, Content.TEXT),
         "csv": _kind(Category.LOG, "text/csv", Content.TEXT),
+        "tsv": _kind(Category.LOG, "text/tab-separated-values", Content.TEXT),
     } | dict.fromkeys(_CODE, code)
 
 
@@ -361,6 +362,11 @@ def objections(filename: str, size: int, seen: Seen | None, limits: Limits) -> I
         yield refusal
     if seen is not None and size and kind.contents and seen.content not in kind.contents:
         yield TypeMismatch(extension_of(filename), seen)
+
+
+def is_absurd(packed: int, unpacked: int) -> bool:
+    """Return whether nobody packs like this who means well: a bomb, whatever else it is."""
+    return unpacked > 10 << 30 or (unpacked > 32 * MIB and unpacked > 100 * max(packed, 1))
 
 
 def category_of(filename: str) -> Category:

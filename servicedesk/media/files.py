@@ -5,6 +5,8 @@ import contextlib
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
+
 from servicedesk.domain.files import Content, Limits, Seen, StoredFile, TooManyPixels, extension_of, kind_of
 from servicedesk.media import sniff
 from servicedesk.media.blobs import Blobs
@@ -12,22 +14,39 @@ from servicedesk.media.jobs import (
     AnyJob,
     Draw,
     Drawn,
+    Highlight,
+    Highlighted,
     Inspect,
     Inspected,
     Listed,
     ListEntries,
+    MailRead,
+    Mark,
+    Marked,
+    Opened,
     PdfRead,
+    ReadDocument,
+    ReadMail,
     ReadPdf,
-    Report,
 )
 from servicedesk.media.measure import Sides, sides
 from servicedesk.media.text import Table, Text, read_table, read_text
-from servicedesk.media.workers import CannotRender, Workers
+from servicedesk.media.workers import PATIENCE, CannotRender, Workers
 
-T = TypeVar("T", bound=Report)
+T = TypeVar("T", bound=msgspec.Struct)
 
 THUMBNAIL = "thumbnail"
 PICTURE = "picture"
+SOURCE_PATIENCE = 3.0
+"""Seconds for what is only made prettier: without it the text is shown as it is."""
+_DOCUMENTS = {
+    "docx": Content.DOCX,
+    "xlsx": Content.XLSX,
+    "pptx": Content.PPTX,
+    "odt": Content.ODT,
+    "ods": Content.ODS,
+    "odp": Content.ODP,
+}
 _ARCHIVES = {"zip": Content.ZIP, "tar": Content.TAR, "gz": Content.GZIP, "tgz": Content.GZIP}
 
 
@@ -87,14 +106,39 @@ class Media:
         return await asyncio.to_thread(read_text, self.blobs.path(file.sha256), charset_of(file))
 
     async def table(self, file: StoredFile) -> Table:
-        return await asyncio.to_thread(read_table, self.blobs.path(file.sha256), charset_of(file))
+        delimiter = "\t" if extension_of(file.filename) == "tsv" else None
+        return await asyncio.to_thread(read_table, self.blobs.path(file.sha256), charset_of(file), delimiter)
+
+    async def source(self, file: StoredFile) -> Highlighted | None:
+        """Return source with its words told apart; None when that takes too long."""
+        language = extension_of(file.filename)
+        job = Highlight(self._path(file), charset=charset_of(file), language=language)
+        return await self._asked(job, Highlighted, patience=SOURCE_PATIENCE)
+
+    async def marked(self, file: StoredFile) -> Marked | None:
+        """Return Markdown as HTML that is still to be cleaned; None when that takes too long."""
+        job = Mark(self._path(file), charset=charset_of(file))
+        return await self._asked(job, Marked, patience=SOURCE_PATIENCE)
+
+    async def mail(self, file: StoredFile) -> MailRead | None:
+        return await self._asked(ReadMail(self._path(file), charset=charset_of(file)), MailRead)
+
+    async def document(self, file: StoredFile) -> Opened | None:
+        """Return what a document says, None for what cannot be read."""
+        content = _DOCUMENTS.get(extension_of(file.filename))
+        if content is None:
+            return None
+        job = ReadDocument(self._path(file), content=content)
+        return await self._asked(job, Opened)
 
     async def close(self) -> None:
         await self._workers.close()
 
-    async def _asked(self, job: AnyJob, wanted: type[T], *, urgent: bool = True) -> T | None:
+    async def _asked(
+        self, job: AnyJob, wanted: type[T], *, patience: float = PATIENCE, urgent: bool = True
+    ) -> T | None:
         with contextlib.suppress(CannotRender):
-            return await self._workers.ask(job, wanted, urgent=urgent)
+            return await self._workers.ask(job, wanted, patience=patience, urgent=urgent)
         return None
 
     async def _kept(self, file: StoredFile, name: str, made: bytes | None) -> bytes | None:

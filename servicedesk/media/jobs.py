@@ -38,6 +38,31 @@ class ListEntries(Job, frozen=True, kw_only=True):
     name: str
 
 
+class Highlight(Job, frozen=True, kw_only=True):
+    """Tell the words of source apart; ``language`` is the extension of the file."""
+
+    charset: str
+    language: str
+
+
+class Mark(Job, frozen=True, kw_only=True):
+    """Make HTML of Markdown."""
+
+    charset: str
+
+
+class ReadMail(Job, frozen=True, kw_only=True):
+    """Read the head and the text of an e-mail; ``charset`` is for what in it names none."""
+
+    charset: str
+
+
+class ReadDocument(Job, frozen=True, kw_only=True):
+    """Read the text of a document, or the first sheet of a workbook."""
+
+    content: Content
+
+
 class Inspected(msgspec.Struct, frozen=True, tag=True):
     """``thumbnail`` is None for what cannot be rendered; the sides are those of the upright image."""
 
@@ -66,11 +91,61 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Listed(msgspec.Struct, frozen=True, tag=True):
-    """``total`` counts what was found; with ``truncated`` there may be more."""
+    """``total`` counts what was found, and ``unpacked`` its bytes; with ``truncated`` there may be more."""
 
     entries: list[Entry]
     total: int
     truncated: bool
+    unpacked: int
+
+
+class Highlighted(msgspec.Struct, frozen=True, tag=True):
+    """Text in pieces, each with the name of its sort; ``is_laid_out`` tells that the lines are ours."""
+
+    pieces: list[tuple[str, str]]
+    is_laid_out: bool
+
+
+class Marked(msgspec.Struct, frozen=True, tag=True):
+    """HTML that is still to be cleaned."""
+
+    html: str
+
+
+class Header(msgspec.Struct, frozen=True):
+    name: str
+    value: str
+
+
+class MailRead(msgspec.Struct, frozen=True, tag=True):
+    headers: list[Header]
+    text: str
+    truncated: bool
+    attachments: list[str]
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """What opening a document may come to."""
+
+
+class DocumentRead(Opened, frozen=True, tag=True):
+    text: str
+    truncated: bool
+
+
+class SheetRead(Opened, frozen=True, tag=True):
+    """The first sheet; ``sheets`` counts them all."""
+
+    rows: list[list[str]]
+    truncated: bool
+    name: str
+    sheets: int
+
+
+class TooMuch(Opened, frozen=True, tag=True):
+    """The file would unpack to so many bytes that it was left alone."""
+
+    unpacked: int
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
@@ -79,8 +154,20 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     why: str
 
 
-AnyJob = Inspect | Draw | ReadPdf | ListEntries
-Report = Inspected | Drawn | PdfRead | Listed | Failed
+AnyJob = Inspect | Draw | ReadPdf | ListEntries | Highlight | Mark | ReadMail | ReadDocument
+Report = (
+    Inspected
+    | Drawn
+    | PdfRead
+    | Listed
+    | Highlighted
+    | Marked
+    | MailRead
+    | DocumentRead
+    | SheetRead
+    | TooMuch
+    | Failed
+)
 
 
 class Order(msgspec.Struct, Generic[J], frozen=True):

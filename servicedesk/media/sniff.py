@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, Final
 
 from servicedesk.domain.files import Content, Seen
+from servicedesk.media import charsets
+from servicedesk.media.text import codec_of
 
 HEAD: Final = 4096
 """Bytes at the beginning that tell what a file claims to be."""
@@ -32,7 +34,15 @@ _MAGIC: Final[tuple[tuple[int, bytes, Content], ...]] = (
 _ACTIVE: Final = (b"<script", b"<html", b"<!doctype html", b"<svg", b"<iframe", b"<?php", b"<body")
 _ACTIVE_LONGEST: Final = max(map(len, _ACTIVE))
 _IMAGES: Final = frozenset({Content.PNG, Content.JPEG, Content.GIF, Content.WEBP, Content.BMP, Content.AVIF})
-_BOMS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_MARKS: Final = (
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before that of UTF-16, which it begins with
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_WIDE_CHARSETS: Final = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
+_WIDE_LEAST: Final = 8
+"""Letters without which a charset of several bytes a letter is not believed: few bytes fit by chance."""
 # What no text has: control characters other than the white space, BEL, BS and ESC that terminals write into logs.
 _NOT_TEXT: Final = bytes(set(range(32)) - set(b"\a\b\t\n\v\f\r\x1b"))
 
@@ -60,19 +70,50 @@ def sniff_head(head: bytes, size: int) -> Seen | None:
         return None
     if claimed is not None:
         return _disguise(io.BytesIO(head), claimed) or Seen(claimed)
-    return _text_or_foreign(io.BytesIO(head), head, cut=True)
+    seen = _text_or_foreign(io.BytesIO(head), head, cut=True)
+    might_be_text = seen.content is Content.OTHER and _is_free_of(io.BytesIO(head), _NOT_TEXT)
+    return None if might_be_text else seen
 
 
 def charset_of(file: BinaryIO, *, cut: bool = False) -> str | None:
     """Return the charset that the bytes are text in, or None; ``cut`` allows for a last character cut in two."""
     file.seek(0)
-    if file.read(2) in _BOMS:
-        return "utf-16" if _decodes(file, "utf-16", cut) else None
+    head = file.read(HEAD)
+    marked = next((charset for mark, charset in _MARKS if head.startswith(mark)), None)
+    if marked is not None:
+        if marked == "utf-32" and len(head) < 4 * _WIDE_LEAST:
+            return None
+        return marked if _decodes(file, marked, cut) else None
     if _decodes(file, "utf-8", cut):
         return "utf-8"
-    if _decodes(file, "cp1252", cut, forbidden=_NOT_TEXT):
-        return "windows-1252"
-    return None
+    if b"\0" in head:
+        wide = _wide_charset(head)
+        return wide if wide and _decodes(file, wide, cut) else None
+    if not _is_free_of(file, _NOT_TEXT):
+        return None
+    guess = charsets.guess(file)
+    if guess is not None and _decodes(file, codec_of(guess), cut):
+        return guess
+    return "windows-1252" if _decodes(file, "cp1252", cut) else None
+
+
+def _wide_charset(head: bytes) -> str | None:
+    """Return in which charset of two or four bytes a letter this is the beginning of a text without a mark."""
+    found = ((_share_of_ascii(head, charset), charset) for charset in _WIDE_CHARSETS)
+    share, charset = max(found)
+    return charset if share > 0 else None
+
+
+def _share_of_ascii(head: bytes, charset: str) -> float:
+    """Return how much of the text is ASCII, as some of it always is; nothing when it is no text in this charset."""
+    decoder = codecs.getincrementaldecoder(charset)()
+    try:
+        text = decoder.decode(head)
+    except UnicodeDecodeError:
+        return 0.0
+    if len(text) < _WIDE_LEAST or not all(char.isprintable() or char in "\t\n\f\r" for char in text):
+        return 0.0
+    return sum(char < "\x80" for char in text) / len(text)
 
 
 def _claim(head: bytes) -> Content | None:
@@ -128,22 +169,25 @@ def _text_or_foreign(file: BinaryIO, head: bytes, *, cut: bool = False) -> Seen:
     return Seen(Content.OTHER, remark=_hint(head))
 
 
-def _decodes(file: BinaryIO, encoding: str, cut: bool, forbidden: bytes = b"\0") -> bool:
+def _decodes(file: BinaryIO, encoding: str, cut: bool) -> bool:
     """Return whether the whole file is text in this encoding; a piece at a time, so that no other thread waits."""
     decoder = codecs.getincrementaldecoder(encoding)()
     file.seek(0)
     try:
         while chunk := file.read(_STEP):
-            if encoding == "utf-16":
-                if "\0" in decoder.decode(chunk):
-                    return False
-                continue
-            if len(chunk.translate(None, forbidden)) != len(chunk):
+            if "\0" in decoder.decode(chunk):
                 return False
-            decoder.decode(chunk)
         decoder.decode(b"", final=not cut)
     except UnicodeDecodeError:
         return False
+    return True
+
+
+def _is_free_of(file: BinaryIO, forbidden: bytes) -> bool:
+    file.seek(0)
+    while chunk := file.read(_STEP):
+        if len(chunk.translate(None, forbidden)) != len(chunk):
+            return False
     return True
 
 

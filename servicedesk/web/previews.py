@@ -1,12 +1,14 @@
 """What can be shown of a file without downloading it."""
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from servicedesk.desk import files as desk
-from servicedesk.domain.files import Category, Content, StoredFile, kind_of
+from servicedesk.domain.files import Category, Content, StoredFile, extension_of, is_absurd, kind_of
 from servicedesk.media import files as media
 from servicedesk.media.files import Media
-from servicedesk.media.jobs import Entry
+from servicedesk.media.jobs import DocumentRead, Entry, Header, Listed, SheetRead, TooMuch
+from servicedesk.web import wording
 from servicedesk.web.api import Call
 from servicedesk.web.downloads import opened
 from servicedesk.web.files import MEDIA
@@ -22,14 +24,22 @@ class ImagePreview(msgspec.Struct, frozen=True, tag_field="kind", tag="image"):
 
 
 class TextPreview(msgspec.Struct, frozen=True, tag_field="kind", tag="text"):
+    """An e-mail has its head in ``headers`` and the names of what hangs on it in ``attachments``."""
+
     text: str
     truncated: bool
     encoding: str
+    headers: list[Header] | UnsetType = UNSET
+    attachments: list[str] | UnsetType = UNSET
 
 
 class TablePreview(msgspec.Struct, frozen=True, tag_field="kind", tag="table"):
+    """Of a workbook ``sheet`` is the name of the first sheet, and ``sheets`` how many there are."""
+
     rows: list[list[str]]
     truncated: bool
+    sheet: str | UnsetType = UNSET
+    sheets: int | UnsetType = UNSET
 
 
 class PdfPreview(msgspec.Struct, frozen=True, tag_field="kind", tag="pdf"):
@@ -40,15 +50,19 @@ class PdfPreview(msgspec.Struct, frozen=True, tag_field="kind", tag="pdf"):
 
 
 class ArchivePreview(msgspec.Struct, frozen=True, tag_field="kind", tag="archive"):
-    """What is in the archive, as far as it was read."""
+    """What is in the archive, as far as it was read, and how many bytes that is; ``warning`` says what is odd."""
 
     entries: list[Entry]
     total: int
     truncated: bool
+    unpacked: int
+    warning: str | UnsetType = UNSET
 
 
 class NoPreview(msgspec.Struct, frozen=True, tag_field="kind", tag="none"):
-    """There is nothing to show but the file itself."""
+    """There is nothing to show but the file itself; ``reason`` says why, where there is more to say than that."""
+
+    reason: str | UnsetType = UNSET
 
 
 Preview = ImagePreview | TextPreview | TablePreview | PdfPreview | ArchivePreview | NoPreview
@@ -58,19 +72,36 @@ async def preview(call: Call) -> Preview:
     """Return what can be shown of a file without downloading it."""
     file, kept = call.thing, call.app[MEDIA]
     with await opened(call, file):
-        contents = kind_of(file.filename).contents
-        if file.filename.lower().endswith(".csv"):
-            table = await kept.table(file)
-            return TablePreview(table.rows, table.truncated)
-        if contents == {Content.TEXT}:
-            text = await kept.text(file)
-            return TextPreview(text.text, text.truncated, text.encoding)
-        if file.category == Category.IMAGE:
-            return _image_preview(file)
-        if media.is_pdf(file):
-            return await _pdf_preview(file, kept)
-        listed = await kept.entries(file)
-        return ArchivePreview(listed.entries, listed.total, listed.truncated) if listed else NoPreview()
+        return await _preview(file, kept)
+
+
+async def _preview(file: StoredFile, kept: Media) -> Preview:
+    extension = extension_of(file.filename)
+    if extension in ("csv", "tsv"):
+        table = await kept.table(file)
+        return TablePreview(table.rows, table.truncated)
+    if extension == "eml":
+        return await _mail_preview(file, kept)
+    if kind_of(file.filename).contents == {Content.TEXT}:
+        return await _text_preview(file, kept)
+    if file.category == Category.IMAGE:
+        return _image_preview(file)
+    if media.is_pdf(file):
+        return await _pdf_preview(file, kept)
+    listed = await kept.entries(file)
+    return _archive_preview(file, listed) if listed else await _document_preview(file, kept)
+
+
+async def _text_preview(file: StoredFile, kept: Media) -> TextPreview:
+    text = await kept.text(file)
+    return TextPreview(text.text, text.truncated, text.encoding)
+
+
+async def _mail_preview(file: StoredFile, kept: Media) -> Preview:
+    mail = await kept.mail(file)
+    if mail is None:
+        return await _text_preview(file, kept)
+    return TextPreview(mail.text, mail.truncated, media.charset_of(file), mail.headers, mail.attachments)
 
 
 def _image_preview(file: StoredFile) -> Preview:
@@ -85,3 +116,25 @@ async def _pdf_preview(file: StoredFile, kept: Media) -> Preview:
     if read is None:
         return NoPreview()
     return PdfPreview(read.pages, f"/api/files/{file.id}/picture" if read.picture else None)
+
+
+def _archive_preview(file: StoredFile, listed: Listed) -> ArchivePreview:
+    warning: str | UnsetType = UNSET
+    if is_absurd(file.size, listed.unpacked):
+        warning = (
+            f"This archive would unpack to {wording.file_size(listed.unpacked)},"
+            f" {listed.unpacked // file.size} times its size."
+        )
+    return ArchivePreview(listed.entries, listed.total, listed.truncated, listed.unpacked, warning)
+
+
+async def _document_preview(file: StoredFile, kept: Media) -> Preview:
+    match await kept.document(file):
+        case DocumentRead(text, truncated):
+            return TextPreview(text, truncated, "utf-8")
+        case SheetRead(rows, truncated, name, sheets):
+            return TablePreview(rows, truncated, name, sheets)
+        case TooMuch(unpacked):
+            size = wording.file_size(unpacked)
+            return NoPreview(f"This document would unpack to {size}. It was not opened.")
+    return NoPreview()

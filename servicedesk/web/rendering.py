@@ -9,7 +9,8 @@ from aiohttp import web
 from markupsafe import Markup
 
 from servicedesk import resources
-from servicedesk.web import markdown, wording
+from servicedesk.media import markdown
+from servicedesk.web import wording
 from servicedesk.web.assets import ASSETS, Assets
 from servicedesk.web.keys import SETTINGS
 

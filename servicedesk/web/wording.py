@@ -144,7 +144,9 @@ def percent(share: float | None) -> str:
 def file_size(size: int) -> str:
     if size < 1024:
         return f"{size} B"
-    return f"{round(size / 1024)} KB" if size < 1024 * 1024 else f"{size / 1024 / 1024:.1f} MB"
+    if size < 1024 * 1024:
+        return f"{round(size / 1024)} KB"
+    return f"{size / (1 << 20):.1f} MB" if size < 1 << 30 else f"{size / (1 << 30):.1f} GB"
 
 
 def scan_label(scan: str) -> str:

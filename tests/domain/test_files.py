@@ -141,7 +141,7 @@ def test_the_list_of_types_is_the_contracts() -> None:
             "eml",
         },
         "archive": {"zip", "tar", "gz", "tgz", "7z", "rar"},
-        "log": {"log", "csv"},
+        "log": {"log", "csv", "tsv"},
         "code": {"py", "js", "ts", "css", "html", "json", "xml", "sql", "yaml", "yml", "toml", "sh", "svg"},
     }
 
@@ -183,3 +183,17 @@ def test_everything_that_stands_against_a_file_is_named() -> None:
 
     assert [refusal.code for refusal in files.objections("a.txt", 0, None, LIMITS)] == ["empty_file"]
     assert list(files.objections("a.txt", 5, UTF8, LIMITS)) == []
+
+
+@pytest.mark.parametrize(
+    ("packed", "unpacked", "absurd"),
+    [
+        (64 << 10, 64 << 20, True),
+        (1 << 20, 50 << 20, False),
+        (100, 1 << 20, False),
+        (1 << 30, 11 << 30, True),
+        (0, 33 << 20, True),
+    ],
+)
+def test_nobody_packs_a_hundredfold_who_means_well(packed: int, unpacked: int, absurd: bool) -> None:
+    assert files.is_absurd(packed, unpacked) is absurd

@@ -35,6 +35,7 @@ async def test_without_a_log_in_every_page_leads_to_it_and_back(desk: Desk) -> N
         "/settings/sla",
         "/settings/views",
         "/settings/macros",
+        "/files/whatever/view",
     ):
         async with desk.session().get(path, allow_redirects=False) as answer:
             assert answer.status == 303

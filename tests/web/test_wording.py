@@ -87,3 +87,11 @@ def decided(winner: int | None, trigger: str, *scores: float, policy: str = "bal
 )
 def test_a_decision_says_who_was_chosen_what_for_and_when(decision: dict[str, Any], said: str) -> None:
     assert wording.decision_text(decision) == said
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [(0, "0 B"), (2048, "2 KB"), (64 << 20, "64.0 MB"), (4 << 30, "4.0 GB")],
+)
+def test_a_size_is_said_in_the_unit_that_fits(size: int, said: str) -> None:
+    assert wording.file_size(size) == said

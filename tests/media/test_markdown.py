@@ -2,7 +2,7 @@
 
 import pytest
 
-from servicedesk.web.markdown import render
+from servicedesk.media.markdown import render
 
 
 @pytest.mark.parametrize(
