@@ -2,15 +2,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-slow check bench setup browser clean
+.PHONY: run test test-slow check bench setup browser npm clean
 
 run: $(VENV)/.ready
 	$(BIN)/servicedesk serve
 
-test: $(VENV)/.ready-test browser
+test: $(VENV)/.ready-test browser npm
 	$(BIN)/pytest
 
-test-slow: $(VENV)/.ready-test browser
+test-slow: $(VENV)/.ready-test browser npm
 	$(BIN)/pytest -m slow
 
 check: $(VENV)/.ready-test
@@ -41,5 +41,13 @@ browser: $(VENV)/.ready-test
 	  || $(BIN)/playwright install chromium \
 	  || echo "No browser could be installed: the browser tests will say that they are skipped."
 
+# Clients that others wrote, for tests.
+npm: tests/npm/node_modules/.ready
+
+tests/npm/node_modules/.ready: tests/npm/package.json
+	@command -v npm >/dev/null \
+	  && npm install --prefix tests/npm --no-package-lock --no-audit --no-fund --silent && touch $@ \
+	  || echo "The npm packages could not be installed: the tests that need them will say that they are skipped."
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) build dist *.egg-info tests/npm/node_modules

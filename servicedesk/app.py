@@ -9,7 +9,21 @@ from aiohttp import web
 from servicedesk.domain.times import Instant
 from servicedesk.settings import Settings
 from servicedesk.store.db import Database
-from servicedesk.web import api, files, live, middleware, pulse, rendering, replays, sessions, sweeps, timers
+from servicedesk.web import (
+    api,
+    files,
+    live,
+    middleware,
+    pulse,
+    rendering,
+    replays,
+    resumable,
+    sessions,
+    sweeps,
+    thumbnails,
+    timers,
+)
+from servicedesk.web.admission import ADMISSION, Admission
 from servicedesk.web.health import METER, Meter, measuring
 from servicedesk.web.keys import CLOCK, DB, RUNNING, SETTINGS
 from servicedesk.web.passwords import HASHER, Hasher
@@ -36,6 +50,7 @@ def build(settings: Settings, clock: Callable[[], Instant] = wall_clock) -> web.
     app[GAUGE] = Gauge(partial(disk_space, settings.data_dir))
     app[METER] = Meter()
     app[HASHER] = Hasher(cheap=settings.is_testing)
+    app[ADMISSION] = Admission(app)
     app[THROTTLE] = Throttle(clock)
     app[WS_TICKETS] = WsTickets(clock)
     app[SETUP_LINK] = SetupLink(clock)
@@ -44,11 +59,13 @@ def build(settings: Settings, clock: Callable[[], Instant] = wall_clock) -> web.
     app.cleanup_ctx.append(sessions.sweeping)
     app.cleanup_ctx.append(files.running)
     app.cleanup_ctx.append(sweeps.running)
+    app.cleanup_ctx.append(thumbnails.running)
     app.cleanup_ctx.append(replays.running)
     app.cleanup_ctx.append(live.running)
     app.cleanup_ctx.append(timers.running)
     app.cleanup_ctx.append(pulse.beating)
     app.on_shutdown.append(live.drain)
+    resumable.setup(app)
     rendering.setup(app)
     api.register(app, ROWS)
     return app

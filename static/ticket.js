@@ -64,6 +64,7 @@ function draw(page) {
     const next = page.getElementById(id);
     if (next && document.getElementById(id)) morph(document.getElementById(id), next);
   }
+  followFiles();
   if (!hadFiles && $("#files [data-file]")) $("#files-section").open = true;
   const writing = page.querySelector("#composer [data-mode-panel=reply]"), here = $("#composer [data-mode-panel=reply]");
   if (writing && here && Boolean($("textarea", writing)) !== Boolean($("textarea", here))) here.replaceWith(document.importNode(writing, true));
@@ -73,6 +74,15 @@ function draw(page) {
   watchReading();
   document.dispatchEvent(new CustomEvent("desk:ticket", { detail: { news } }));
   return page.querySelector("#log")?.dataset.more === "yes";
+}
+
+// In the conversation a file looks as in the list of files: its picture may have come, or it may be gone.
+function followFiles() {
+  for (const old of $("#files") ? $$("[data-file]", log()) : []) {
+    const id = old.dataset.file, now = $(`#files [data-file="${id}"]`);
+    if (now) morph($(".file-face", old), $(".file-face", now).cloneNode(true));
+    else old.replaceWith($(`#files [data-gone="${id}"]`)?.cloneNode(true) ?? "");
+  }
 }
 
 // Read is what stood at the bottom of a visible page for a second.

@@ -118,18 +118,24 @@ function pump() {
 function upload(row) {
   row.state = "going";
   row.tries += 1;
-  const request = row.request = new XMLHttpRequest(), bar = $("progress", row.box), form = new FormData();
-  form.append("ticket_id", row.ticket);
-  if (row.internal) form.append("is_internal", "true");
-  form.append("file", row.file, row.file.name);
+  changed();
+  const { endpoint, above } = limits?.resumable ?? {};
+  if (row.file.size > above) import("./resumable.js").then((m) => m.send(row, endpoint, done, fell), () => form(row));
+  else form(row);
+}
+
+function form(row) {
+  const request = row.request = new XMLHttpRequest(), bar = $("progress", row.box), fields = new FormData();
+  fields.append("ticket_id", row.ticket);
+  if (row.internal) fields.append("is_internal", "true");
+  fields.append("file", row.file, row.file.name);
   request.upload.onprogress = ({ loaded, total }) => { bar.value = total ? (loaded / total) * 100 : 0; };
   request.onload = () => landed(row, request);
   request.onerror = request.ontimeout = () => fell(row, "The line broke while the file was on its way.", true);
   request.open("POST", "/api/files/upload");
   request.setRequestHeader("X-CSRF-Token", csrf());
   request.setRequestHeader("Accept", "application/json");
-  request.send(form);
-  changed();
+  request.send(fields);
 }
 
 function landed(row, request) {

@@ -1,9 +1,14 @@
-"""How long the event loop stood still."""
+"""How long the event loop stood still; and workers that are made to."""
 
 import asyncio
 import contextlib
+import os
+import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+
+from servicedesk.web.files import MEDIA
+from tests.served import Desk
 
 
 @contextlib.asynccontextmanager
@@ -27,3 +32,17 @@ async def watched_loop() -> AsyncIterator[Callable[[], float]]:
         yield lambda: longest
     finally:
         watcher.cancel()
+
+
+@contextlib.contextmanager
+def held_up(desk: Desk) -> Iterator[None]:
+    """Stop every worker that runs, as a crowded machine would."""
+    stopped = [worker._process.pid for worker in desk.app[MEDIA]._workers._all]
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in stopped:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)

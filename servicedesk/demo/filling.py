@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Final, NamedTuple
 
 import msgspec
@@ -36,11 +37,11 @@ from servicedesk.desk import (
 )
 from servicedesk.desk import escalation as escalations
 from servicedesk.desk import notifications as telling
-from servicedesk.domain.files import NewFile, Picture, served_as
+from servicedesk.domain.files import Category, Content, NewFile, Picture, served_as
 from servicedesk.domain.people import SUPERVISORS, Availability, Role, User
 from servicedesk.domain.tickets import Status
 from servicedesk.domain.times import HOUR, MINUTE, Instant, parse
-from servicedesk.media.files import THUMBNAIL, Media
+from servicedesk.media.files import Media
 from servicedesk.store import calendars as stored_calendars
 from servicedesk.store import escalation, notifications
 from servicedesk.store import people as stored_people
@@ -185,8 +186,6 @@ class _Life:
             await draft.write(content)
             await draft.flush()
             seen = await self.media.look(draft.path)
-            shown = await self.media.inspect(draft.path, seen.content) if step.text.endswith("png") else None
-            thumbnail = shown.thumbnail if shown else None
             new = NewFile(
                 id=next(self.ids),
                 ticket_id=ticket_id,
@@ -195,14 +194,16 @@ class _Life:
                 size=len(content),
                 content_type=served_as(step.text, seen),
                 sha256=draft.sha256,
-                width=shown.width if shown else None,
-                height=shown.height if shown else None,
-                picture=Picture.NONE if thumbnail is None else Picture.MADE,
             )
-            if thumbnail is not None:
-                await blobs.keep_picture(draft.sha256, THUMBNAIL, thumbnail)
-            await blobs.place(draft, lambda: self.db.write(files.add, new, by=by, at=at))
+            await blobs.place(draft, partial(self._name, new, seen.content, by, at))
         self.files += 1
+
+    async def _name(self, new: NewFile, content: Content, by: User, at: Instant) -> None:
+        if new.category is Category.IMAGE:
+            found = await self.media.inspect(new.sha256, content, urgent=False)
+            picture = Picture.MADE if found.thumbnail else Picture.FAILED
+            new = msgspec.structs.replace(new, picture=picture, width=found.width, height=found.height)
+        await self.db.write(files.add, new, by=by, at=at)
 
 
 def _people(tx: Tx, password_hash: str, *, at: Instant) -> dict[str, User]:

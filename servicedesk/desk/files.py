@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 
 import msgspec
+from msgspec import UNSET
 
 from servicedesk.desk import telling
 from servicedesk.domain import views
 from servicedesk.domain.access import Verb, may, require
 from servicedesk.domain.errors import FieldError, Invalid, NotFound, invalid
 from servicedesk.domain.events import Action, Event, staff_room, ticket_room
-from servicedesk.domain.files import A_MESSAGE, NewFile, StoredFile
+from servicedesk.domain.files import A_MESSAGE, NewFile, Picture, StoredFile
 from servicedesk.domain.people import User, ref
 from servicedesk.domain.tickets import FromTo, Ticket
 from servicedesk.domain.times import Instant, iso
@@ -54,12 +55,29 @@ def add(tx: Tx, new: NewFile, *, by: User, at: Instant) -> FileBody:
     return body
 
 
+def finish_pictures(
+    tx: Tx, sha256: str, *, sides: tuple[int, int] | None, is_made: bool, at: Instant
+) -> None:
+    """Note what became of the small picture of these bytes, and tell whoever looks at their files."""
+    for file in files.without_picture_of(tx, sha256):
+        picture = Picture.MADE if is_made else Picture.FAILED
+        files.set_picture(tx, file.id, picture, *(sides or (file.width, file.height)))
+        tell_changed(tx, file.id, at)
+
+
+def tell_changed(tx: Tx, file_id: str, at: Instant) -> None:
+    """Tell the room that sees the file how it stands now."""
+    file = files.get(tx, file_id)
+    changes = {"files": FromTo(file_id, file_id)}
+    _tell(tx, tickets.get(tx, file.ticket_id), file, Action.UPDATED, changes, by=None, at=at)
+
+
 def delete(tx: Tx, file_id: str, *, by: User, at: Instant) -> None:
     """Take a file away; its bytes may go once nothing names them any more."""
     file = files.get(tx, file_id)
     require(by, Verb.DELETE_FILE, file)
     before = tickets.get(tx, file.ticket_id)
-    files.delete(tx, file_id)
+    files.delete(tx, file_id, by=by.id, at=at)
     search.drop_piece(tx, file.ticket_id, file.piece)
     history.append(
         tx,
@@ -131,6 +149,7 @@ def shown(file: StoredFile) -> FileBody:
         download_url=f"{address}/download",
         preview_url=f"{address}/preview",
         thumbnail_url=f"{address}/thumbnail" if file.has_picture else None,
+        thumbnail_pending=True if file.picture is Picture.PENDING else UNSET,
     )
 
 
@@ -183,13 +202,27 @@ def _tell_arrived(tx: Tx, ticket: Ticket, file: FileBody, at: Instant) -> None:
 
 def _tell_gone(tx: Tx, ticket: Ticket, file: StoredFile, by: User, at: Instant) -> None:
     """Tell the room that heard of the file that it is gone."""
+    _tell(tx, ticket, file, Action.FILE_DELETED, _gone(file.id), by=by, at=at)
+
+
+def _tell(
+    tx: Tx,
+    ticket: Ticket,
+    file: StoredFile,
+    action: Action,
+    changes: telling.Changes,
+    *,
+    by: User | None,
+    at: Instant,
+) -> None:
     event = views.TicketEvent(
         ticket_id=ticket.id,
-        action=Action.FILE_DELETED,
-        changes=_gone(file.id),
+        action=action,
+        changes=changes,
         version=ticket.version,
-        actor=ref(by),
+        actor=ref(by) if by else None,
         ticket=views.ticket(ticket, at, staff=True) if file.is_internal else views.for_room(ticket),
+        file=UNSET if action is Action.FILE_DELETED else shown(file),
     )
     room = staff_room(ticket.id) if file.is_internal else ticket_room(ticket.id)
     events.append(tx, room, Event.TICKET_UPDATED, event, at)

@@ -105,6 +105,12 @@ class Owned(msgspec.Struct, frozen=True, kw_only=True):
     owner_id: int
 
 
+class Private(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that nobody knows of but the person whose it is."""
+
+    user_id: int
+
+
 def may(actor: User, verb: Verb, thing: object | None = None) -> bool:
     """Return whether the person may do it to the thing, or without a thing, whether their role ever may."""
     if not actor.is_active or actor.role not in ROLES[verb]:
@@ -128,7 +134,7 @@ def _sees(actor: User, thing: object) -> bool:
             return actor.is_staff or (thing.requester_id == actor.id and not thing.is_internal)
         case Message():
             return actor.is_staff or not thing.is_internal
-        case Notification():
+        case Notification() | Private():
             return thing.user_id == actor.id
         case User():
             return actor.is_staff or thing.id == actor.id

@@ -294,6 +294,16 @@ class Unavailable(Refused):
     title = "Not available now"
 
 
+class Busy(Unavailable):
+    """So much waits already that this would come too late."""
+
+    code = "busy"
+    title = "Busy"
+
+    def __init__(self) -> None:
+        super().__init__("The desk has too much to do just now; try again in a few seconds.")
+
+
 class StorageFull(Unavailable):
     code = "storage_full"
     title = "Storage is full"

@@ -13,7 +13,8 @@ from servicedesk.domain.people import PersonRef
 from servicedesk.domain.times import Instant
 
 MIB: Final = 1 << 20
-NAME_MAX: Final = 200
+NAME_MAX: Final = 150
+"""Bytes of a file's name in UTF-8: with what a system adds to a copy it still fits into the 255 that most have."""
 A_MESSAGE: Final = 10
 """Files on one message."""
 
@@ -129,6 +130,16 @@ class StoredFile(Owned, frozen=True, kw_only=True):
     def has_picture(self) -> bool:
         """Whether a small picture was made, or is being made."""
         return self.picture in (Picture.PENDING, Picture.MADE)
+
+
+class DeletedFile(msgspec.Struct, frozen=True, kw_only=True):
+    """What staff still see of a file that was deleted."""
+
+    id: str
+    message_id: int | None
+    filename: str
+    deleted_by: PersonRef
+    deleted_at: Instant
 
 
 class NewFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -329,7 +340,7 @@ def clean_filename(raw: str) -> str:
         raise BadName("the file's name is not UTF-8")
     segment = raw.replace("\\", "/").rpartition("/")[2]
     name = "".join(char for char in unicodedata.normalize("NFC", segment) if not is_hidden(char))
-    name = name.strip().lstrip(". \t").strip()
+    name = _harmless(name.strip().lstrip(". \t").strip())
     if not name:
         raise BadName()
     return _shortened(name)
@@ -346,11 +357,36 @@ _INVISIBLE: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\
 """Letters and marks by their category that have no ink."""
 
 
+_DEVICES: Final = frozenset(
+    (
+        "con",
+        "prn",
+        "aux",
+        "nul",
+        "conin$",
+        "conout$",
+        *(f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³"),
+    )
+)
+"""Names that Windows takes for a device, whatever extension follows."""
+
+
+def _harmless(name: str) -> str:
+    """Return a name that Windows saves as a file: none of a device, no closing dots and spaces."""
+    name = name.rstrip(". ")
+    return f"_{name}" if name.partition(".")[0].strip().lower() in _DEVICES else name
+
+
 def _shortened(name: str) -> str:
-    """Return at most 200 characters; of a longer name the middle goes, so that the extension stays."""
-    if len(name) <= NAME_MAX:
+    """Return at most 150 bytes of UTF-8; of a longer name the end of its stem goes, so that the extension stays."""
+    if len(name.encode()) <= NAME_MAX:
         return name
     stem, dot, extension = name.rpartition(".")
-    if not stem or len(extension) > NAME_MAX // 4:
-        return name[:NAME_MAX].rstrip()
-    return stem[: NAME_MAX - len(extension) - 1].rstrip() + dot + extension
+    end = (dot + extension).encode()
+    if not stem or len(end) > NAME_MAX // 4:
+        return _cut(name, NAME_MAX)
+    return _cut(stem, NAME_MAX - len(end)) + dot + extension
+
+
+def _cut(text: str, most: int) -> str:
+    return text.encode()[:most].decode(errors="ignore").rstrip()

@@ -123,6 +123,8 @@ class FileBody(msgspec.Struct, frozen=True, kw_only=True):
     download_url: str
     preview_url: str
     thumbnail_url: str | None
+    thumbnail_pending: bool | UnsetType = UNSET
+    """Given while the thumbnail is being made: a GET waits for it, and an event tells when it is there."""
 
 
 class MessageBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -385,6 +387,8 @@ class TicketEvent(msgspec.Struct, frozen=True, kw_only=True):
     actor: PersonRef | None
     ticket: TicketBody
     reason: str | UnsetType | None = UNSET
+    file: FileBody | UnsetType = UNSET
+    """The file that ``changes`` names, where it is still there."""
 
 
 class MessageEvent(msgspec.Struct, frozen=True):

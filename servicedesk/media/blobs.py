@@ -51,7 +51,7 @@ class Draft:
         await asyncio.to_thread(self._append, piece)
 
     def _append(self, piece: bytearray) -> None:
-        with _full_disk():
+        with full_disk():
             if self._file is None:
                 number = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
                 self._file = os.fdopen(number, "wb", 0)
@@ -63,11 +63,15 @@ class Draft:
     def _settle(self, target: Path) -> None:
         """Give the bytes their lasting place; the same bytes there, sound or not, are replaced."""
         assert self._file is not None
-        with _full_disk():
+        with full_disk():
             os.fsync(self._file.fileno())
             _make_folder(target.parent)
-            os.replace(self.path, target)
-            _sync_folder(target.parent)
+            os.replace(self._leaving(), target)
+            sync_folder(target.parent)
+
+    def _leaving(self) -> Path:
+        """Return what is moved to the lasting place."""
+        return self.path
 
     def _drop(self) -> None:
         if self._file is not None:
@@ -173,7 +177,7 @@ class Blobs:
     async def old(self, now: float | None = None) -> list[str]:
         """Return the hashes of all bytes that have been here for a day: what nothing names of them is orphaned."""
         before = (time.time() if now is None else now) - ORPHAN_AGE
-        return await asyncio.to_thread(lambda: [path.name for path in self.all() if _age(path) < before])
+        return await asyncio.to_thread(lambda: [path.name for path in self.all() if age_of(path) < before])
 
     async def drop_stray_pictures(self) -> None:
         """Remove pictures whose bytes are gone."""
@@ -198,7 +202,8 @@ class Blobs:
 
 
 @contextlib.contextmanager
-def _full_disk() -> Iterator[None]:
+def full_disk() -> Iterator[None]:
+    """Say in the desk's words that there is no room. Raises UploadStorageFull."""
     try:
         yield
     except OSError as error:
@@ -213,10 +218,10 @@ def _make_folder(folder: Path) -> None:
         return
     _make_folder(folder.parent)
     folder.mkdir(mode=0o700, exist_ok=True)
-    _sync_folder(folder.parent)
+    sync_folder(folder.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(number)
@@ -239,7 +244,7 @@ def _is_sound(path: Path) -> bool:
         return True
 
 
-def _age(path: Path) -> float:
+def age_of(path: Path) -> float:
     try:
         return path.stat().st_mtime
     except FileNotFoundError:

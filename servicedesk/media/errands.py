@@ -10,6 +10,7 @@ a time, each with a time after which the kernel ends the process.
 """
 
 import contextlib
+import math
 import os
 import resource
 import signal
@@ -43,6 +44,7 @@ def _serve(orders: BinaryIO, reports: BinaryIO, jobs: Any, perform: Callable[[An
         order = decode(orders.read(int.from_bytes(length, "big")))
         # The kernel ends a job that takes too long, also one that hangs in C, also when the server is gone.
         signal.setitimer(signal.ITIMER_REAL, order.seconds)
+        _allow_processor(order.seconds)
         try:
             answer = encode(perform(order.job))
         except Exception as error:  # decoders raise whatever they like
@@ -50,6 +52,13 @@ def _serve(orders: BinaryIO, reports: BinaryIO, jobs: Any, perform: Callable[[An
         signal.setitimer(signal.ITIMER_REAL, 0)
         reports.write(len(answer).to_bytes(LENGTH, "big") + answer)
         reports.flush()
+
+
+def _allow_processor(seconds: float) -> None:
+    """Let the kernel end a job that computes on several cores what one may not in its time."""
+    used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(used + seconds) + 1, resource.RLIM_INFINITY))
 
 
 def _confine() -> None:

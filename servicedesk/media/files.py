@@ -7,7 +7,8 @@ from typing import TypeVar
 
 import msgspec
 
-from servicedesk.domain.files import Content, Limits, Seen, StoredFile, extension_of, kind_of
+from servicedesk.domain.errors import Busy
+from servicedesk.domain.files import Content, Limits, Seen, StoredFile, TooManyPixels, extension_of, kind_of
 from servicedesk.media import sniff
 from servicedesk.media.blobs import Blobs
 from servicedesk.media.jobs import (
@@ -29,6 +30,7 @@ from servicedesk.media.jobs import (
     ReadMail,
     ReadPdf,
 )
+from servicedesk.media.measure import Sides, sides
 from servicedesk.media.text import Table, Text, read_table, read_text
 from servicedesk.media.workers import PATIENCE, CannotRender, Workers
 
@@ -36,7 +38,6 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 THUMBNAIL = "thumbnail"
 PICTURE = "picture"
-THUMBNAIL_PATIENCE = 5.0
 SOURCE_PATIENCE = 3.0
 """Seconds for what is only made prettier: without it the text is shown as it is."""
 _DOCUMENTS = {
@@ -62,19 +63,20 @@ class Media:
         """Return what the bytes are."""
         return await asyncio.to_thread(_look, path)
 
-    async def inspect(self, path: Path, content: Content) -> Inspected:
-        """Measure an image and make its thumbnail; of what cannot be read nothing is known."""
-        job = Inspect(str(path), content=content, max_pixels=self.limits.max_pixels)
-        return await self._asked(job, Inspected) or Inspected()
+    async def measure(self, path: Path) -> Sides | None:
+        """Return the sides that an image states. Raises TooManyPixels."""
+        found = await asyncio.to_thread(sides, path)
+        if found is not None and found[0] * found[1] > self.limits.max_pixels:
+            raise TooManyPixels(self.limits.max_pixels)
+        return found
 
-    async def thumbnail(self, file: StoredFile) -> bytes | None:
-        """Return the small picture; one that got lost is made again."""
-        kept = await self.blobs.picture(file.sha256, THUMBNAIL)
-        if kept is not None:
-            return kept
-        job = Inspect(self._path(file), content=_image(file), max_pixels=self.limits.max_pixels)
-        made = await self._asked(job, Inspected, patience=THUMBNAIL_PATIENCE)
-        return await self._kept(file, THUMBNAIL, made.thumbnail if made else None)
+    async def inspect(self, sha256: str, content: Content, *, urgent: bool) -> Inspected:
+        """Measure an image that is kept and keep its thumbnail; of what cannot be read nothing is known."""
+        job = Inspect(str(self.blobs.path(sha256)), content=content, max_pixels=self.limits.max_pixels)
+        found = await self._asked(job, Inspected, urgent=urgent) or Inspected()
+        if found.thumbnail is not None:
+            await self.blobs.keep_picture(sha256, THUMBNAIL, found.thumbnail)
+        return found
 
     async def picture(self, file: StoredFile) -> bytes | None:
         """Return a picture that fills a screen: of an image, or of a PDF's first page."""
@@ -84,7 +86,7 @@ class Media:
         if is_pdf(file):
             read = await self._asked(ReadPdf(self._path(file)), PdfRead)
             return await self._kept(file, PICTURE, read.picture if read else None)
-        job = Draw(self._path(file), content=_image(file), max_pixels=self.limits.max_pixels)
+        job = Draw(self._path(file), content=image_of(file), max_pixels=self.limits.max_pixels)
         drawn = await self._asked(job, Drawn)
         return await self._kept(file, PICTURE, drawn.picture if drawn else None)
 
@@ -112,12 +114,16 @@ class Media:
         """Return source with its words told apart; None when that takes too long."""
         language = extension_of(file.filename)
         job = Highlight(self._path(file), charset=charset_of(file), language=language)
-        return await self._asked(job, Highlighted, patience=SOURCE_PATIENCE)
+        with contextlib.suppress(Busy):
+            return await self._asked(job, Highlighted, patience=SOURCE_PATIENCE)
+        return None
 
     async def marked(self, file: StoredFile) -> Marked | None:
         """Return Markdown as HTML that is still to be cleaned; None when that takes too long."""
         job = Mark(self._path(file), charset=charset_of(file))
-        return await self._asked(job, Marked, patience=SOURCE_PATIENCE)
+        with contextlib.suppress(Busy):
+            return await self._asked(job, Marked, patience=SOURCE_PATIENCE)
+        return None
 
     async def mail(self, file: StoredFile) -> MailRead | None:
         return await self._asked(ReadMail(self._path(file), charset=charset_of(file)), MailRead)
@@ -133,9 +139,11 @@ class Media:
     async def close(self) -> None:
         await self._workers.close()
 
-    async def _asked(self, job: AnyJob, wanted: type[T], *, patience: float = PATIENCE) -> T | None:
+    async def _asked(
+        self, job: AnyJob, wanted: type[T], *, patience: float = PATIENCE, urgent: bool = True
+    ) -> T | None:
         with contextlib.suppress(CannotRender):
-            return await self._workers.ask(job, wanted, patience=patience)
+            return await self._workers.ask(job, wanted, patience=patience, urgent=urgent)
         return None
 
     async def _kept(self, file: StoredFile, name: str, made: bytes | None) -> bytes | None:
@@ -155,7 +163,8 @@ def charset_of(file: StoredFile) -> str:
     return file.content_type.partition("charset=")[2] or "utf-8"
 
 
-def _image(file: StoredFile) -> Content:
+def image_of(file: StoredFile) -> Content:
+    """Return what an image's bytes are."""
     (content,) = kind_of(file.filename).contents
     return content
 

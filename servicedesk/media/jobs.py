@@ -71,6 +71,10 @@ class Inspected(msgspec.Struct, frozen=True, tag=True):
     thumbnail: bytes | None = None
     has_too_many_pixels: bool = False
 
+    @property
+    def sides(self) -> tuple[int, int] | None:
+        return None if self.width is None or self.height is None else (self.width, self.height)
+
 
 class Drawn(msgspec.Struct, frozen=True, tag=True):
     picture: bytes

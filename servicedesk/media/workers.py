@@ -7,10 +7,13 @@ import contextlib
 import logging
 import os
 import sys
+from collections import deque
+from collections.abc import AsyncIterator
 from typing import Any, Final, TypeVar
 
 import msgspec
 
+from servicedesk.domain.errors import Busy
 from servicedesk.media.jobs import LENGTH, Failed, Order, Report
 
 log = logging.getLogger(__name__)
@@ -26,6 +29,8 @@ GRACE: Final = 2.0
 """Seconds past its time after which a worker is ended from outside; by itself it ends earlier."""
 IDLE: Final = 30.0
 """Seconds after which a worker without a job is ended, since it holds some 40 MB."""
+WAITING_MAX: Final = 256
+"""Jobs that may wait for a worker."""
 _REPORT_MAX: Final = 64 << 20
 _encode: Final = msgspec.msgpack.Encoder().encode
 _REPORTS: Final[msgspec.msgpack.Decoder[Report]] = msgspec.msgpack.Decoder(Report)
@@ -96,6 +101,51 @@ class _Worker:
         self._process.stdin.close()
 
 
+class _Turns:
+    """Who may have a worker: so many at a time, whom somebody waits for before the others, each in order."""
+
+    def __init__(self, most: int, waiting_max: int) -> None:
+        self._free = most
+        self._waiting_max = waiting_max
+        self._urgent: deque[asyncio.Future[None]] = deque()
+        self._others: deque[asyncio.Future[None]] = deque()
+
+    @contextlib.asynccontextmanager
+    async def turn(self, *, urgent: bool) -> AsyncIterator[None]:
+        """Wait for a turn and hold it. Raises Busy at once when too many wait."""
+        await self._take(urgent)
+        try:
+            yield
+        finally:
+            self._pass_on()
+
+    async def _take(self, urgent: bool) -> None:
+        if self._free:
+            self._free -= 1
+            return
+        if len(self._urgent) + len(self._others) >= self._waiting_max:
+            raise Busy()
+        line, mine = self._urgent if urgent else self._others, asyncio.get_running_loop().create_future()
+        line.append(mine)
+        try:
+            await mine
+        except asyncio.CancelledError:
+            if not mine.cancelled():  # it was given the turn in the same moment
+                self._pass_on()
+            with contextlib.suppress(ValueError):
+                line.remove(mine)
+            raise
+
+    def _pass_on(self) -> None:
+        for line in (self._urgent, self._others):
+            while line:
+                next_one = line.popleft()
+                if not next_one.done():
+                    next_one.set_result(None)
+                    return
+        self._free += 1
+
+
 class Workers:
     """A few workers and the queue before them."""
 
@@ -104,21 +154,28 @@ class Workers:
         most: int = MOST,
         idle: float = IDLE,
         *,
+        waiting_max: int = WAITING_MAX,
         program: str = RENDER,
         reports: msgspec.msgpack.Decoder[Any] = _REPORTS,
     ) -> None:
-        self._slots = asyncio.Semaphore(most)
+        self._turns = _Turns(most, waiting_max)
         self._program = program
         self._reports = reports
         self._idle_time = idle
         self._waiting: list[_Worker] = []
         self._all: set[_Worker] = set()
+        self._starting: set[asyncio.Future[_Worker]] = set()
         self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
 
-    async def ask(self, job: msgspec.Struct, wanted: type[T], *, patience: float = PATIENCE) -> T:
-        """Have a job done and return its report. Raises CannotRender."""
-        async with self._slots:
+    async def ask(
+        self, job: msgspec.Struct, wanted: type[T], *, patience: float = PATIENCE, urgent: bool = True
+    ) -> T:
+        """Have a job done and return its report; one that is not urgent lets those go first that are.
+
+        Raises CannotRender, and Busy when too many wait.
+        """
+        async with self._turns.turn(urgent=urgent):
             report = await self._done(job, patience)
         if isinstance(report, wanted):
             return report
@@ -160,9 +217,29 @@ class Workers:
             if worker.is_alive:
                 return worker
             await self._end(worker)
-        worker = await _Worker.start(self._program, self._reports)
+        return await self._started()
+
+    async def _started(self) -> _Worker:
+        # A start goes on to its end when the asker leaves: half of it would leave a process that nobody knows.
+        starting = asyncio.ensure_future(_Worker.start(self._program, self._reports))
+        self._starting.add(starting)
+        starting.add_done_callback(self._starting.discard)
+        try:
+            worker = await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            starting.add_done_callback(self._keep)
+            raise
+        except OSError as error:  # no memory, no descriptors: that passes
+            log.warning("no worker can be started: %s", error)
+            raise Busy() from None
         self._all.add(worker)
         return worker
+
+    def _keep(self, starting: "asyncio.Future[_Worker]") -> None:
+        """Let a worker whose asker left before it was there wait for the next one."""
+        if not starting.cancelled() and starting.exception() is None:
+            self._all.add(starting.result())
+            self._give_back(starting.result())
 
     def _give_back(self, worker: _Worker) -> None:
         loop = asyncio.get_running_loop()
@@ -182,6 +259,8 @@ class Workers:
     async def close(self) -> None:
         """End every worker now, also those at work."""
         self._closed = True
+        await asyncio.gather(*self._starting, return_exceptions=True)
+        await asyncio.sleep(0)  # whoever waited for the start has its worker now
         self._waiting.clear()
         await asyncio.gather(*(worker.end() for worker in self._all), *self._ending)
         self._all.clear()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from servicedesk.domain.errors import NotFound
-from servicedesk.domain.files import NewFile, Picture, Scan, StoredFile
+from servicedesk.domain.files import DeletedFile, NewFile, Picture, Scan, StoredFile
 from servicedesk.domain.people import PersonRef
 from servicedesk.domain.times import Instant
 from servicedesk.store.db import Connection, Tx
@@ -64,6 +64,30 @@ def is_named(conn: Connection, sha256: str) -> bool:
     return conn.execute("SELECT 1 FROM files WHERE sha256 = ? LIMIT 1", (sha256,)).fetchone() is not None
 
 
+def without_picture_yet(conn: Connection, *, after: tuple[Instant, str], limit: int) -> list[StoredFile]:
+    """Return images whose small picture was not finished, oldest first."""
+    found = conn.execute(
+        f"{_SELECT} WHERE f.picture = 'pending' AND (f.created_at, f.id) > (?, ?)"
+        " ORDER BY f.created_at, f.id LIMIT ?",
+        (*after, limit),
+    )
+    return [_file(row) for row in found.fetchall()]
+
+
+def without_picture_of(conn: Connection, sha256: str) -> list[StoredFile]:
+    """Return the files of these bytes whose small picture was not finished."""
+    found = conn.execute(f"{_SELECT} WHERE f.sha256 = ? AND f.picture = 'pending'", (sha256,))
+    return [_file(row) for row in found.fetchall()]
+
+
+def set_picture(tx: Tx, file_id: str, picture: Picture, width: int | None, height: int | None) -> None:
+    """Write down what became of the small picture, and the sides that were found with it."""
+    tx.execute(
+        "UPDATE files SET picture = ?, width = ?, height = ? WHERE id = ?",
+        (str(picture), width, height, file_id),
+    )
+
+
 def insert(tx: Tx, file: NewFile, *, uploaded_by: int, piece: int, at: Instant) -> None:
     tx.execute(
         "INSERT INTO files (id, ticket_id, message_id, uploaded_by, filename, size, content_type, category,"
@@ -100,8 +124,35 @@ def make_internal(tx: Tx, file_id: str) -> None:
     tx.execute("UPDATE files SET is_internal = 1 WHERE id = ?", (file_id,))
 
 
-def delete(tx: Tx, file_id: str) -> None:
+def delete(tx: Tx, file_id: str, *, by: int, at: Instant) -> None:
+    """Forget the file but for a line that says what it was, and who deleted it."""
+    tx.execute(
+        "INSERT INTO deleted_files (id, ticket_id, message_id, uploaded_by, filename, size, sha256, is_internal,"
+        " created_at, deleted_by, deleted_at)"
+        " SELECT id, ticket_id, message_id, uploaded_by, filename, size, sha256, is_internal, created_at, ?, ?"
+        " FROM files WHERE id = ?",
+        (by, at, file_id),
+    )
     tx.execute("DELETE FROM files WHERE id = ?", (file_id,))
+
+
+def deleted_of_ticket(conn: Connection, ticket_id: int, *, limit: int) -> list[DeletedFile]:
+    """Return the files of a ticket that were deleted last, the first of them first."""
+    found = conn.execute(
+        "SELECT d.*, u.name AS deleter_name FROM deleted_files d JOIN users u ON u.id = d.deleted_by"
+        " WHERE d.ticket_id = ? ORDER BY d.deleted_at DESC, d.id DESC LIMIT ?",
+        (ticket_id, limit),
+    )
+    return [
+        DeletedFile(
+            id=row["id"],
+            message_id=row["message_id"],
+            filename=row["filename"],
+            deleted_by=PersonRef(row["deleted_by"], row["deleter_name"]),
+            deleted_at=row["deleted_at"],
+        )
+        for row in reversed(found.fetchall())
+    ]
 
 
 def _file(row: sqlite3.Row) -> StoredFile:

@@ -72,6 +72,10 @@ class Row:
     for_staff: Callable[[Mapping[str, Any]], Iterable[str]] | None = None
     """Names the fields of what was sent that only staff may send: refused before any field is judged."""
     query: type | None = None
+    headers: type | None = None
+    """What it must be told in headers of its own."""
+    first: Callable[[web.Request], None] | None = None
+    """Refuses what may not even be read, once it is clear who calls."""
     returns: Any = None
     status: int = 200
     on: Loader | None = None
@@ -88,6 +92,8 @@ class Row:
     """The handler deals with ``Idempotency-Key`` itself."""
     etag: bool = False
     location: str | None = None
+    tells: tuple[str, ...] = ()
+    """Headers of its own answers: for the API document."""
     refuses: tuple[int, ...] = ()
     """Statuses of its own refusals, beside those that all rows like it have: for the API document."""
     kind: Kind = Kind.API
@@ -344,6 +350,8 @@ def _to_login(request: web.Request) -> web.HTTPException:
 
 async def _act(call: Call) -> web.StreamResponse:
     row, request = call.row, call.request
+    if row.first is not None:
+        row.first(request)
     if hdrs.CONTENT_ENCODING in request.headers:
         raise UnsupportedMedia("Send the body as it is, without a Content-Encoding.")
     values: list[Any] = [call]
@@ -363,6 +371,8 @@ async def _act(call: Call) -> web.StreamResponse:
         values.append(decode.parameters(request.query, row.query))
     elif request.query_string and row.kind is Kind.API:
         decode.parameters(request.query, _Nothing)
+    if row.headers is not None:
+        values.append(decode.headers(request.headers, row.headers))
     result = await row.handler(*values)
     if isinstance(result, web.StreamResponse):
         return result

@@ -73,6 +73,7 @@ _NOT_AHEAD: Final = {
     "alone.js",
     "bell.js",
     "mentions.js",
+    "resumable.js",
     "macros.js",
     "lightbox.js",
 }

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, TypeVar, Union, cast, get_args, get_or
 
 import msgspec
 from msgspec.structs import FieldInfo, fields
+from multidict import MultiMapping
 
 from servicedesk.domain.errors import BadJson, BadParameter, FieldError, Invalid
 
@@ -77,6 +78,24 @@ def parameters(query: Mapping[str, str], into: type[T]) -> T:
         message, pointer = _located(error, "")
         name = pointer.split("/")[1] if pointer else "?"
         raise BadParameter(name, f"{name}: {message}.") from None
+
+
+def headers(sent: MultiMapping[str], into: type[T]) -> T:
+    """Return headers as a value of the type. Raises BadParameter."""
+    values: dict[str, str] = {}
+    for name, field in _shape(cast(Any, into)).items():
+        given = sent.getall(name, [])
+        if len(given) > 1:
+            raise BadParameter(name, f"The header {name} is given twice.")
+        if not given and field.info.required:
+            raise BadParameter(name, f"The header {name} is needed.")
+        if given:
+            values[name] = given[0].strip()
+    try:
+        return msgspec.convert(values, into, strict=False)
+    except msgspec.ValidationError as error:
+        message, pointer = _located(error, "")
+        raise BadParameter(pointer[1:] or "?", f"{pointer[1:]}: {message}.") from None
 
 
 class _Field(msgspec.Struct, frozen=True):

@@ -18,6 +18,7 @@ from servicedesk.web import problems
 from servicedesk.web.api import Call
 from servicedesk.web.files import MEDIA
 from servicedesk.web.keys import REQUEST_ID
+from servicedesk.web.thumbnails import THUMBNAILS
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ async def thumbnail(call: Call) -> web.Response:
     file: StoredFile = call.thing
     if not file.has_picture:
         raise NoThumbnail()
-    return await _shown(call, THUMBNAIL, call.app[MEDIA].thumbnail(file))
+    return await _shown(call, THUMBNAIL, call.app[THUMBNAILS].of(file))
 
 
 async def picture(call: Call) -> web.Response:

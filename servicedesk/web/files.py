@@ -14,6 +14,7 @@ from servicedesk.domain import views
 from servicedesk.domain.access import Verb, may
 from servicedesk.domain.errors import NotFound
 from servicedesk.domain.files import KINDS, Category, Limits, StoredFile
+from servicedesk.domain.resumable import ABOVE
 from servicedesk.domain.times import Instant
 from servicedesk.media.files import Media
 from servicedesk.store import files as stored
@@ -40,11 +41,18 @@ class CategoryLimits(msgspec.Struct, frozen=True):
     max_size: int
 
 
+class ResumableLimits(msgspec.Struct, frozen=True):
+    endpoint: str
+    above: int
+    """The size from which on our own pages upload so."""
+
+
 class LimitsBody(msgspec.Struct, frozen=True):
     max_size: int
     images: ImageLimits
     categories: dict[str, CategoryLimits]
     max_files_per_message: int
+    resumable: ResumableLimits
 
 
 async def running(app: web.Application) -> AsyncIterator[None]:
@@ -72,6 +80,7 @@ async def limits(call: Call) -> LimitsBody:
         ImageLimits(LIMITS.max_image_size, LIMITS.max_pixels),
         {str(name): CategoryLimits(found, LIMITS.size_of(name)) for name, found in types.items()},
         LIMITS.max_files_per_message,
+        ResumableLimits("/api/files/resumable/", ABOVE),
     )
 
 

@@ -17,6 +17,9 @@ from servicedesk.web.api import TABLE, Call, Kind, Row, encode
 
 REFERENCE: Final = "#/components/schemas/{name}"
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
+_NAMED_BY_TEXT: Final = ("/api/files/{", "/api/files/resumable/{")
+_PHRASES: Final = {460: "Checksum Mismatch"}
+"""Of statuses that HTTP itself does not know."""
 _MUTATING: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -99,27 +102,33 @@ def _operation(row: Row) -> dict[str, Any]:
 def _path_parameters(row: Row) -> Iterable[dict[str, Any]]:
     for name in _PARAMETER.findall(row.path):
         schema = (
-            {"type": "string"} if row.path.startswith("/api/files/{") else {"type": "integer", "minimum": 1}
+            {"type": "string"} if row.path.startswith(_NAMED_BY_TEXT) else {"type": "integer", "minimum": 1}
         )
         yield {"name": name, "in": "path", "required": True, "schema": schema}
 
 
 def _query_parameters(row: Row) -> Iterable[dict[str, Any]]:
-    if row.query is None:
-        return
-    _, components = msgspec.json.schema_components([row.query], ref_template=REFERENCE, schema_hook=any_value)
-    for name, schema in components[row.query.__name__]["properties"].items():
+    if row.query is not None:
+        yield from _parameters(row.query, "query")
+
+
+def _parameters(type_: type, place: str) -> Iterable[dict[str, Any]]:
+    _, components = msgspec.json.schema_components([type_], ref_template=REFERENCE, schema_hook=any_value)
+    needed = components[type_.__name__].get("required", ())
+    for name, schema in components[type_.__name__]["properties"].items():
         is_list = schema.get("type") == "array" or any(
             s.get("type") == "array" for s in schema.get("anyOf", ())
         )
         form = {"style": "form", "explode": False} if is_list else {}
-        yield {"name": name, "in": "query", "required": False, "schema": schema, **form}
+        yield {"name": name, "in": place, "required": name in needed, "schema": schema, **form}
 
 
 def _header_parameters(row: Row) -> Iterable[dict[str, Any]]:
     if row.method == "POST" and not row.path.startswith("/api/auth/"):
         schema = {"type": "string", "minLength": 1, "maxLength": 255}
         yield {"name": "Idempotency-Key", "in": "header", "required": False, "schema": schema}
+    if row.headers is not None:
+        yield from _parameters(row.headers, "header")
     if row.etag:
         yield {"name": "If-None-Match", "in": "header", "required": False, "schema": {"type": "string"}}
 
@@ -127,6 +136,8 @@ def _header_parameters(row: Row) -> Iterable[dict[str, Any]]:
 def _responses(row: Row) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     answer: dict[str, Any] = {"description": HTTPStatus(row.status).phrase}
+    if row.tells:
+        answer["headers"] = {name: {"schema": {"type": "string"}} for name in row.tells}
     if row.returns is not None:
         answer["content"] = {"application/json": {"schema": _schema(row.returns)}}
     if row.or_gives is not None:
@@ -139,7 +150,8 @@ def _responses(row: Row) -> dict[str, Any]:
         responses["304"] = {"description": HTTPStatus(304).phrase}
     problem = {"application/problem+json": {"schema": _schema(Problem)}}
     for status in _refusals(row):
-        responses[str(status)] = {"description": HTTPStatus(status).phrase, "content": problem}
+        phrase = _PHRASES.get(status) or HTTPStatus(status).phrase
+        responses[str(status)] = {"description": phrase, "content": problem}
     return responses
 
 

@@ -14,6 +14,8 @@ WINDOW: Final = 30.0
 """Seconds over which the pace is measured."""
 SLOWEST: Final = 1024
 """Bytes a second."""
+TOTAL: Final = 1800.0
+"""Seconds that we wait for a body altogether, so that none holds its place for hours at the slowest pace."""
 
 
 class Body:
@@ -27,6 +29,7 @@ class Body:
         idle: float = IDLE,
         window: float = WINDOW,
         slowest: float = SLOWEST,
+        total: float = TOTAL,
     ) -> None:
         self.size = 0
         self._content = request.content
@@ -35,6 +38,7 @@ class Body:
         self._idle = idle
         self._window = window
         self._least = window * slowest
+        self._left = total
         self._waited = 0.0
         self._came = 0
 
@@ -52,12 +56,12 @@ class Body:
 
     async def _next(self) -> bytes:
         """Return what comes, or nothing when the time is over at which the pace must be looked at."""
-        patience = min(self._idle, self._window - self._waited)
+        patience = min(self._idle, self._window - self._waited, self._left)
         try:
             async with asyncio.timeout(patience):
                 return await self._content.readany()
         except TimeoutError:
-            if patience == self._idle:
+            if patience in (self._idle, self._left):
                 raise TooSlow() from None
             return b""
         except HttpProcessingError:
@@ -69,6 +73,9 @@ class Body:
         self.size += came
         if self.size > self._most:
             raise _too_large(self._most)
+        self._left -= waited
+        if self._left <= 0:
+            raise TooSlow()
         self._waited += waited
         self._came += came
         if self._waited >= self._window:

@@ -26,6 +26,7 @@ from servicedesk.store import (
     watchers,
 )
 from servicedesk.store import escalation as stored_escalation
+from servicedesk.store import files as stored_files
 from servicedesk.store.db import Connection
 from servicedesk.web import frame, queue, wording
 from servicedesk.web.api import Call
@@ -168,6 +169,7 @@ def _ticket(
         "drafts": {kind: body for kind, (body, _) in kept.items()},
         "draft_times": {kind: at for kind, (_, at) in kept.items()},
         "files": attached,
+        "deleted_files": stored_files.deleted_of_ticket(conn, ticket_id, limit=HISTORY) if staff else [],
         **(_receipt(conn, found, now) if staff else {}),
         "escalations": _escalations(conn, ticket_id) if staff else [],
     }

@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import hdrs, web
 
-from servicedesk.domain import errors
+from servicedesk.domain import errors, resumable
 from servicedesk.domain.errors import Refused
 
 STATUS: Final[dict[type[Refused], int]] = {
@@ -20,11 +20,13 @@ STATUS: Final[dict[type[Refused], int]] = {
     errors.TooSlow: 408,
     errors.Conflict: 409,
     errors.Stale: 412,
+    resumable.UnknownVersion: 412,
     errors.TooLarge: 413,
     errors.UnsupportedMedia: 415,
     errors.Invalid: 422,
     errors.IdempotencyConflict: 422,
     errors.RateLimited: 429,
+    resumable.ChecksumMismatch: 460,
     errors.NotInstalled: 501,
     errors.Unavailable: 503,
     errors.UploadStorageFull: 507,

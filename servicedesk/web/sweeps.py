@@ -10,6 +10,7 @@ from typing import Final
 from aiohttp import web
 
 from servicedesk.store import files as stored
+from servicedesk.web import resumable
 from servicedesk.web.files import MEDIA
 from servicedesk.web.keys import DB
 
@@ -35,6 +36,7 @@ async def _sweep_for_ever(app: web.Application) -> None:
     await asyncio.sleep(SWEEP_FIRST)
     for number in itertools.count(1):
         try:
+            await resumable.sweep(app)
             await sweep(app)
             if number % SWEEPS_A_SCRUB == 0:
                 await scrub(app)

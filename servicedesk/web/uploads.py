@@ -5,6 +5,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from hashlib import blake2b
 from typing import Annotated, Any, Final
 
@@ -24,6 +25,7 @@ from servicedesk.domain.views import FileBody
 from servicedesk.media import sniff
 from servicedesk.media.blobs import PIECE, Draft
 from servicedesk.web import auth, decode, intake, pace
+from servicedesk.web.admission import ADMISSION
 from servicedesk.web.api import ID_MAX, Call, encode, json_bytes
 from servicedesk.web.fields import Id
 from servicedesk.web.files import LIMITS, MEDIA
@@ -74,31 +76,43 @@ async def upload(call: Call) -> web.Response:
 
     The bytes stream to the disk. A refused or broken upload leaves nothing behind.
     """
-    kept = call.app[MEDIA]
-    async with kept.blobs.draft() as draft:
+    with _admitted(call):
+        return await _uploaded(call)
+
+
+async def _uploaded(call: Call) -> web.Response:
+    async with call.app[MEDIA].blobs.draft() as draft:
         sent = await _receive(call, draft, {"ticket_id", "message_id", "is_internal"})
         await draft.flush()
         if (replayed := call.replay(_fingerprint(sent, draft))) is not None:
             return replayed
-        return call.answer(await _kept(call, draft, sent, _place(call, sent)))
+        return call.answer(await _kept(call, draft, sent, place_of(call, sent)))
 
 
 async def upload_form(call: Call) -> web.StreamResponse:
     """Take the file of a page's form, and lead back to the ticket."""
-    async with call.app[MEDIA].blobs.draft() as draft:
-        sent = await _receive(call, draft, {"is_internal", auth.CSRF_FIELD})
-        await draft.flush()
-        place = Place(call.id, None, sent.fields.get("is_internal") in ("true", "on"))
-        await _kept(call, draft, sent, place)
+    with _admitted(call):
+        async with call.app[MEDIA].blobs.draft() as draft:
+            await _from_form(call, draft)
     raise web.HTTPSeeOther(f"/tickets/{call.id}")
+
+
+async def _from_form(call: Call, draft: Draft) -> None:
+    sent = await _receive(call, draft, {"is_internal", auth.CSRF_FIELD})
+    await draft.flush()
+    place = Place(call.id, None, sent.fields.get("is_internal") in ("true", "on"))
+    await _kept(call, draft, sent, place)
+
+
+def _admitted(call: Call) -> AbstractContextManager[None]:
+    announced = call.request.content_length or 0
+    if announced > LIMITS.max_size + FORM_MAX:
+        raise rules.FileTooLarge("A file", LIMITS.max_size)
+    return call.app[ADMISSION].one(call.actor, announced)
 
 
 async def _receive(call: Call, draft: Draft, fields: set[str]) -> Sent:
     """Read the form to its end, its file into the draft. Raises TooLarge as soon as a file is too large."""
-    announced = call.request.content_length or 0
-    if announced > LIMITS.max_size + FORM_MAX:
-        raise rules.FileTooLarge("A file", LIMITS.max_size)
-    require_room_for_upload(call.app, announced)
     body = pace.Body(call.request, LIMITS.max_size + FORM_MAX)
     sent, seen = Sent({}, None, []), set[str]()
     async for part in Form(call.request, body.read).parts():
@@ -149,7 +163,7 @@ def _fingerprint(sent: Sent, draft: Draft) -> bytes:
     return blake2b(said, digest_size=16).digest()
 
 
-def _place(call: Call, sent: Sent) -> Place:
+def place_of(call: Call, sent: Sent) -> Place:
     """Return where the file is to hang. Raises NotFound, Forbidden or Invalid, in this order."""
     is_internal = _flag(sent, "is_internal")
     ticket_id = _number(sent, "ticket_id")

@@ -1,15 +1,21 @@
 """Files: dropped, pasted, chosen; judged before a byte is sent; a row for each until it is there."""
 
 import asyncio
+import hashlib
 import io
+import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from PIL import Image
 from playwright.async_api import Page, Request, Route, expect
 
+from servicedesk.web.resumable import LINES
 from tests.browser.windows import Windows
 from tests.served import Desk
+from tests.stalls import held_up
+from tests.web.forms import settled, upload
 
 DROP: Final = """([selector, files]) => {
     const transfer = new DataTransfer();
@@ -150,6 +156,111 @@ async def test_a_failed_upload_keeps_its_row_and_goes_up_with_retry(desk: Desk, 
     assert len(await agent.all("/api/files/ticket/1")) == 1
 
 
+def large(megabytes: int) -> tuple[bytes, str]:
+    """Return text of this size, and its hash."""
+    content = random.Random(megabytes).randbytes(megabytes << 19).hex().encode()
+    return content, hashlib.sha256(content).hexdigest()
+
+
+async def narrow(page: Page, *, offline: bool = False, upload: int = -1) -> None:
+    """Let the page's network take so many bytes a second, or none."""
+    session = await page.context.new_cdp_session(page)
+    conditions = {"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": upload}
+    await session.send("Network.enable")
+    await session.send("Network.emulateNetworkConditions", conditions)
+
+
+def cut(desk: Desk) -> None:
+    """Break the lines on which large files come in: a browser that is taken offline lets those be that it has."""
+    for line in list(desk.app[LINES].values()):
+        for transport in line._here:
+            transport.abort()
+
+
+def arrived(desk: Desk) -> int:
+    return sum(path.stat().st_size for path in (desk.settings.data_dir / "partial").iterdir())
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not true():
+            await asyncio.sleep(0.02)
+
+
+async def test_a_large_file_goes_on_by_itself_where_the_line_broke(
+    desk: Desk, windows: Windows, tmp_path: Path
+) -> None:
+    agent = await desk.agent()
+    await agent.ticket()
+    page = await windows.open(agent, "/tickets/1")
+    content, digest = large(12)
+    (tmp_path / "large.log").write_bytes(content)
+    offsets: list[int] = []
+    page.on(
+        "request",
+        lambda request: (
+            offsets.append(int(request.headers["upload-offset"])) if request.method == "PATCH" else None
+        ),
+    )
+
+    await narrow(page, upload=6_000_000)
+    async with page.expect_file_chooser() as chooser:
+        await page.get_by_role("button", name="Attach files").click()
+    await (await chooser.value).set_files(tmp_path / "large.log")
+    await until(lambda: arrived(desk) > len(content) // 2)
+    await narrow(page, offline=True, upload=1000)
+    cut(desk)
+    await expect(page.locator(".upload .why")).to_contain_text("Waiting for the network")
+    assert 50 <= await page.locator(".upload progress").evaluate("bar => bar.value") < 100
+    await narrow(page)
+
+    await expect(page.locator(".upload")).to_contain_text("ready")
+    assert [file["sha256"] for file in await agent.all("/api/files/ticket/1")] == [digest]
+    assert offsets[0] == 0
+    assert len(offsets) == 2
+    assert len(content) // 2 < offsets[1] < len(content)
+    await page.get_by_label("Reply").fill("Here it is")
+    await page.get_by_role("button", name="Send").click()
+    await expect(page.locator("[data-message] .file")).to_contain_text("large.log")
+
+
+async def test_a_large_file_that_is_cancelled_leaves_nothing(
+    desk: Desk, windows: Windows, tmp_path: Path
+) -> None:
+    agent = await desk.agent()
+    await agent.ticket()
+    page = await windows.open(agent, "/tickets/1")
+    (tmp_path / "large.log").write_bytes(large(12)[0])
+
+    await narrow(page, upload=4_000_000)
+    async with page.expect_file_chooser() as chooser:
+        await page.get_by_role("button", name="Attach files").click()
+    await (await chooser.value).set_files(tmp_path / "large.log")
+    await until(lambda: arrived(desk) > 1_000_000)
+    await page.get_by_role("button", name="Cancel").click()
+
+    await expect(page.locator(".upload")).to_have_count(0)
+    await until(lambda: arrived(desk) == 0)
+    assert await agent.all("/api/files/ticket/1") == []
+
+
+async def test_a_large_file_that_is_refused_at_its_end_says_why(
+    desk: Desk, windows: Windows, tmp_path: Path
+) -> None:
+    agent = await desk.agent()
+    await agent.ticket()
+    page = await windows.open(agent, "/tickets/1")
+    (tmp_path / "fake.png").write_bytes(b"no picture" * 600_000)
+
+    async with page.expect_file_chooser() as chooser:
+        await page.get_by_role("button", name="Attach files").click()
+    await (await chooser.value).set_files(tmp_path / "fake.png")
+
+    await expect(page.locator(".upload .why")).to_contain_text("not what .png promises")
+    await expect(page.locator(".upload").get_by_role("button", name="Retry")).to_be_visible()
+    assert arrived(desk) == 0
+
+
 async def test_cancel_stops_an_upload(desk: Desk, windows: Windows) -> None:
     agent = await desk.agent()
     await agent.ticket()
@@ -209,3 +320,42 @@ async def test_a_file_goes_up_without_scripts(desk: Desk, windows: Windows, tmp_
 
     await expect(page.locator("#files")).to_contain_text("plain.txt")
     await expect(page).to_have_url(f"{desk.url}/tickets/1")
+
+
+async def test_a_deleted_file_is_gone_for_everybody_and_staff_see_that_it_was_there(
+    desk: Desk, windows: Windows
+) -> None:
+    agent, customer = await desk.agent(name="Bob"), await desk.customer()
+    ticket = (await customer.ticket())["id"]
+    file = (await upload(customer, ticket, "secret.txt", b"told to nobody")).body
+    await customer.post(f"/api/tickets/{ticket}/messages", {"body": "See here", "file_ids": [file["id"]]})
+    ours = await windows.open(agent, f"/tickets/{ticket}")
+    theirs = await windows.open(customer, f"/tickets/{ticket}")
+    await expect(ours.locator("[data-message] .file")).to_contain_text("secret.txt")
+
+    await customer.delete(f"/api/files/{file['id']}")
+
+    await expect(ours.locator("[data-message] .is-gone")).to_contain_text("deleted by")
+    await expect(ours.locator("#files .is-gone")).to_contain_text("secret.txt")
+    await expect(theirs.locator("#files")).not_to_contain_text("secret.txt")
+    await expect(theirs.locator("[data-message] .file")).to_have_count(0)
+    await ours.reload()
+    await expect(ours.locator("[data-message] .is-gone")).to_contain_text("secret.txt")
+    await theirs.reload()
+    await expect(theirs.locator("body")).not_to_contain_text("secret.txt")
+
+
+async def test_a_picture_that_comes_late_shows_by_itself(desk: Desk, windows: Windows) -> None:
+    agent, customer = await desk.agent(), await desk.customer()
+    ticket = (await customer.ticket())["id"]
+    await settled(customer, (await upload(customer, ticket, "warm.png", picture())).body)
+    page = await windows.open(agent, f"/tickets/{ticket}")
+
+    with held_up(desk):
+        file = (await upload(customer, ticket, "late.png", picture("teal"))).body
+        await customer.post(f"/api/tickets/{ticket}/messages", {"body": "See", "file_ids": [file["id"]]})
+        face = page.locator(f"[data-message] [data-file={file['id']}] .file-face")
+        await expect(face.locator("svg")).to_have_count(1)
+
+    await expect(face.locator("img")).to_have_count(1)
+    await expect(page.locator(f"#files [data-file={file['id']}] img")).to_have_count(1)

@@ -8,7 +8,7 @@ import pytest
 from servicedesk.desk import files, messages, tickets
 from servicedesk.domain.errors import Forbidden, Invalid, NotFound
 from servicedesk.domain.events import DESK, Told, staff_room, ticket_room
-from servicedesk.domain.files import A_MESSAGE, NewFile
+from servicedesk.domain.files import A_MESSAGE, NewFile, Picture
 from servicedesk.domain.people import Role, User
 from servicedesk.domain.views import FileBody
 from servicedesk.store import files as stored
@@ -234,3 +234,29 @@ def test_bytes_are_named_as_long_as_one_file_has_them(house: House) -> None:
 
     files.delete(house.tx, second.id, by=house.bob, at=LATER)
     assert not stored.is_named(house.tx, "1" * 64)
+
+
+def test_of_a_deleted_file_a_line_remains(house: House) -> None:
+    message = house.say(house.ada, file_ids=[house.add(house.ada, filename="plan.pdf").id])
+    (file,) = stored.of_ticket(house.tx, house.ticket_id, internal=True)
+
+    files.delete(house.tx, file.id, by=house.sue, at=LATER)
+
+    (gone,) = stored.deleted_of_ticket(house.tx, house.ticket_id, limit=10)
+    assert (gone.id, gone.filename, gone.message_id) == (file.id, "plan.pdf", message.message.id)
+    assert (gone.deleted_by.name, gone.deleted_at) == ("Sue", LATER)
+    assert not stored.is_named(house.tx, file.sha256)
+
+
+def test_what_became_of_a_picture_is_told_once(house: House) -> None:
+    body = house.add(house.ada, filename="a.png", picture=Picture.PENDING, sha256="1" * 64)
+    house.heard()
+
+    for _ in range(2):
+        files.finish_pictures(house.tx, "1" * 64, sides=(20, 10), is_made=True, at=LATER)
+
+    ((room, event, data),) = house.heard()
+    assert (room, event) == (ticket_room(house.ticket_id), "ticket_updated")
+    assert data["changes"] == {"files": {"from": body.id, "to": body.id}}
+    assert (data["file"]["width"], data["file"]["height"]) == (20, 10)
+    assert "thumbnail_pending" not in data["file"]

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from servicedesk.domain.errors import Busy
 from servicedesk.domain.files import Content
 from servicedesk.media import archives, errands
 from servicedesk.media.jobs import Draw, Drawn, Inspect, Inspected, Listed, ListEntries, PdfRead, ReadPdf
@@ -27,6 +28,13 @@ PIXELS = 40_000_000
 @pytest.fixture
 async def workers() -> AsyncIterator[Workers]:
     found = Workers()
+    yield found
+    await found.close()
+
+
+@pytest.fixture
+async def one_worker() -> AsyncIterator[Workers]:
+    found = Workers(1, waiting_max=4)
     yield found
     await found.close()
 
@@ -327,6 +335,72 @@ async def test_a_worker_that_was_killed_meanwhile_is_replaced(
     assert pid not in pids(workers)
 
 
+async def test_beyond_a_bound_nobody_waits_for_a_worker(
+    one_worker: Workers, tmp_path: Path, put: Callable[[bytes], str]
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    workers, good = one_worker, put(made_up.png())
+    stuck = asyncio.create_task(workers.ask(image(str(tmp_path / "pipe")), Inspected, patience=1))
+    waiting = [asyncio.create_task(workers.ask(image(good), Inspected)) for _ in range(4)]
+    await asyncio.sleep(0)
+
+    with pytest.raises(Busy):
+        await workers.ask(image(good), Inspected)
+
+    assert all(found.thumbnail for found in await asyncio.gather(*waiting))
+    with pytest.raises(CannotRender):
+        await stuck
+
+
+async def test_who_is_waited_for_goes_first_and_who_left_is_passed_over(
+    one_worker: Workers, tmp_path: Path, put: Callable[[bytes], str]
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    workers, order, good = one_worker, list[str](), put(made_up.png())
+
+    async def ask(name: str, *, urgent: bool) -> None:
+        await workers.ask(image(good), Inspected, urgent=urgent)
+        order.append(name)
+
+    stuck = asyncio.create_task(workers.ask(image(str(tmp_path / "pipe")), Inspected, patience=0.5))
+    await asyncio.sleep(0)
+    waiting = [
+        asyncio.create_task(ask(name, urgent=urgent))
+        for name, urgent in [("later", False), ("left", True), ("now", True), ("last", False)]
+    ]
+    await asyncio.sleep(0)
+    waiting[1].cancel()
+    await asyncio.gather(stuck, *waiting, return_exceptions=True)
+
+    assert order == ["now", "later", "last"]
+
+
+async def test_a_worker_holds_no_file_of_the_server(
+    workers: Workers, put: Callable[[bytes], str], tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("told to nobody")
+    with secret.open() as held:
+        os.set_inheritable(held.fileno(), True)
+        await workers.ask(image(put(made_up.png())), Inspected)
+
+    (pid,) = pids(workers)
+    links = [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()]
+    assert not any(str(tmp_path) in link for link in links)
+
+
+async def test_a_worker_may_not_compute_longer_than_its_job_may_take(
+    workers: Workers, put: Callable[[bytes], str]
+) -> None:
+    await workers.ask(image(put(made_up.png())), Inspected, patience=7)
+
+    (pid,) = pids(workers)
+    (line,) = [
+        row for row in Path(f"/proc/{pid}/limits").read_text().splitlines() if row.startswith("Max cpu time")
+    ]
+    assert 7 <= int(line.split()[3]) <= 10
+
+
 async def test_a_file_that_takes_too_long_costs_only_its_own_worker(
     workers: Workers, tmp_path: Path, put: Callable[[bytes], str]
 ) -> None:
@@ -358,6 +432,20 @@ async def test_who_leaves_takes_the_worker_along(
 
     assert not is_running(pid)
     assert (await workers.ask(image(put(made_up.png())), Inspected)).thumbnail
+
+
+async def test_closing_in_the_moment_of_a_start_leaves_no_process(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    workers = Workers()
+    tasks = [asyncio.create_task(workers.ask(image(str(tmp_path / "pipe")), Inspected)) for _ in range(2)]
+    await asyncio.sleep(0)
+    tasks[1].cancel()
+
+    await workers.close()
+
+    found = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(each) for each in found] == [CannotRender, asyncio.CancelledError]
+    assert not Path(f"/proc/self/task/{os.getpid()}/children").read_text().strip()
 
 
 async def test_closing_does_not_wait_for_a_job(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Forms with files, byte by byte as clients send them."""
 
+import asyncio
 import io
 from collections.abc import Mapping
 from typing import Any
@@ -44,3 +45,14 @@ async def upload(
     fields = {"ticket_id": ticket_id, **fields}
     texts = [part(name, str(value)) for name, value in fields.items()]
     return await send(client, "/api/files/upload", *texts, part("file", content, filename), headers=headers)
+
+
+async def settled(client: Client, file: dict[str, Any]) -> dict[str, Any]:
+    """Return how a file stands once its picture is there, or will never be."""
+    async with asyncio.timeout(10):
+        while True:
+            found = await client.get(f"/api/files/{file['id']}")
+            assert found.status == 200
+            if "thumbnail_pending" not in found.body:
+                return dict(found.body)
+            await asyncio.sleep(0.02)

@@ -1,5 +1,6 @@
 """Whatever changes a ticket: the snapshot before and the events since make the snapshot after."""
 
+import asyncio
 import contextlib
 import random
 from collections.abc import Awaitable, Callable
@@ -10,7 +11,10 @@ from aiohttp import FormData
 
 from servicedesk.domain.times import DAY, HOUR
 from servicedesk.web import timers
+from tests import files_made_up as made_up
 from tests.served import Answer, Client, Desk
+from tests.stalls import held_up
+from tests.web import forms
 from tests.web.sockets import Socket, connect
 from tests.web.wire import settled
 
@@ -62,6 +66,14 @@ class Mirror:
                 self.messages[message["id"]] = {**message, "files": [*message["files"], file]}
         elif data["action"] == "file_deleted":
             self._drop_file(data["changes"]["files"]["from"])
+        elif "file" in data:
+            self._change_file(data["file"])
+
+    def _change_file(self, file: dict[str, Any]) -> None:
+        self.files[file["id"]] = file
+        for number, message in self.messages.items():
+            files = [file if f["id"] == file["id"] else f for f in message["files"]]
+            self.messages[number] = {**message, "files": files}
 
     def _drop_file(self, file_id: str) -> None:
         self.files.pop(file_id, None)
@@ -111,10 +123,16 @@ class Scene:
     async def post(self, what: str, body: Any, by: Client | None = None, status: int = 201) -> Any:
         return expect(await (by or self.ann).post(f"{self.path}/{what}", body), status)
 
-    async def upload(self, by: Client | None = None, **fields: Any) -> str:
-        """Add a small text file and return its id."""
+    async def upload(
+        self,
+        by: Client | None = None,
+        name: str = "report.txt",
+        content: bytes = b"It burns.\n",
+        **fields: Any,
+    ) -> str:
+        """Add a file and return its id."""
         form = FormData({"ticket_id": str(self.ticket_id), **{k: str(v).lower() for k, v in fields.items()}})
-        form.add_field("file", b"It burns.\n", filename="report.txt")
+        form.add_field("file", content, filename=name)
         answer = await (by or self.ann).call("POST", "/api/files/upload", data=form)
         return str(expect(answer, 201)["id"])
 
@@ -221,6 +239,8 @@ ACTIONS: dict[str, Act] = {
     "take a file for staff away": lambda s: attach_and_remove(s, is_internal=True),
     "take a file of an answer away": lambda s: say_and_remove(s, is_internal=False),
     "take a file of a note away": lambda s: say_and_remove(s, is_internal=True),
+    "attach a picture that comes late": lambda s: attach_late(s),
+    "note with a picture that comes late": lambda s: attach_late(s, is_internal=True),
     "open another ticket": lambda s: s.customer.ticket("Smoke"),
     "be refused": lambda s: s.put("status", {"status": "closed"}, status=409),
 }
@@ -256,6 +276,19 @@ async def say_with_files(scene: Scene, *, is_internal: bool) -> list[str]:
     files = [await scene.upload(), await scene.upload()]
     await scene.post("messages", {"body": "See here", "is_internal": is_internal, "file_ids": files})
     return files
+
+
+async def attach_late(scene: Scene, **fields: Any) -> None:
+    """Answer with an image whose small picture is made only then."""
+
+    async def image(side: int) -> str:
+        return await scene.upload(name="burn.png", content=made_up.png(side, side), **fields)
+
+    await asyncio.gather(*(image(side) for side in (20, 30, 40)))
+    with held_up(scene.desk):
+        late = await image(50)
+        await scene.post("messages", {"body": "See here", "file_ids": [late], "is_internal": bool(fields)})
+    await forms.settled(scene.ann, {"id": late})
 
 
 async def attach_and_remove(scene: Scene, **fields: Any) -> None:

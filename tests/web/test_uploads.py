@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
+from servicedesk.web.admission import ADMISSION
 from servicedesk.web.health import METER
 from servicedesk.web.space import GAUGE, Space
 from servicedesk.web.uploads import FORM_MAX
 from tests import files_made_up as made_up
 from tests.served import Client, Desk
 from tests.stalls import watched_loop
-from tests.web.forms import HEADERS, MARK, form, part, send, upload
+from tests.web.forms import HEADERS, MARK, form, part, send, settled, upload
 
 UPLOAD = "/api/files/upload"
 FILE = part("file", b"1", "a.txt")
@@ -139,7 +140,7 @@ async def test_it_does_not_matter_where_the_network_cuts(counter: Counter, seed:
         ("zero\u200bwidth\u202etxt.txt", "zerowidthtxt.txt"),
         ("nul\0byte.txt", "nulbyte.txt"),
         ("e\u0301.txt", "é.txt"),
-        ("x" * 300 + ".txt", "x" * 196 + ".txt"),
+        ("x" * 300 + ".txt", "x" * 146 + ".txt"),
     ],
 )
 async def test_a_name_is_cleaned(counter: Counter, sent: str, kept: str) -> None:
@@ -205,8 +206,9 @@ async def test_an_image_that_cannot_be_rendered_is_kept_without_a_thumbnail(coun
     answer = await upload(counter.ada, counter.id, "a.png", content[: len(content) // 2])
 
     assert answer.status == 201
-    assert (answer.body["width"], answer.body["height"], answer.body["thumbnail_url"]) == (200, 100, None)
     assert (await counter.ada.get(f"/api/files/{answer.body['id']}/thumbnail")).code == "no_thumbnail"
+    file = await settled(counter.ada, answer.body)
+    assert (file["width"], file["height"], file["thumbnail_url"]) == (200, 100, None)
     assert (await counter.ada.get(answer.body["preview_url"])).body == {"kind": "none"}
 
 
@@ -464,6 +466,49 @@ async def test_who_is_logged_out_meanwhile_does_not_upload(counter: Counter) -> 
 
     assert (await task).status == 401
     assert counter.left() == []
+
+
+async def test_beyond_so_many_at_once_an_upload_is_told_when_to_come_again(counter: Counter) -> None:
+    counter.desk.app[ADMISSION]._at_once = 1
+    cut = asyncio.Event()
+
+    async def slowly() -> Any:
+        yield form(part("ticket_id", str(counter.id)), FILE)[:40]
+        await cut.wait()
+        yield form(part("ticket_id", str(counter.id)), FILE)[40:]
+
+    first = asyncio.create_task(counter.bob.call("POST", UPLOAD, data=slowly(), headers=HEADERS))
+    async with asyncio.timeout(5):
+        while not counter.desk.app[ADMISSION].running:
+            await asyncio.sleep(0.01)
+    refused = await upload(counter.ada, counter.id, "a.txt")
+    cut.set()
+
+    assert (refused.status, refused.code) == (429, "rate_limited")
+    assert int(refused.headers["Retry-After"]) >= 1
+    assert (await first).status == 201
+    assert (await upload(counter.ada, counter.id, "a.txt")).status == 201
+    assert counter.desk.app[ADMISSION].running == 0
+
+
+async def test_one_customer_does_not_keep_everybody_else_out(counter: Counter) -> None:
+    counter.desk.app[ADMISSION]._a_customer = 0
+
+    assert (await upload(counter.ada, counter.id, "a.txt")).status == 429
+    assert (await upload(counter.bob, counter.id, "a.txt")).status == 201
+
+
+async def test_uploads_under_way_count_against_the_disk(counter: Counter) -> None:
+    total = 100_000_000
+    counter.desk.app[GAUGE]._measure = lambda: Space(25_000_000, total)  # 10 MB are the reserve
+    counter.desk.app[GAUGE]._space = Space(25_000_000, total)
+    admission = counter.desk.app[ADMISSION]
+
+    with admission.one(counter.bob.user, 14_900_000):
+        refused = await upload(counter.ada, counter.id, "a.txt", b"x" * 200_000)
+
+    assert refused.status == 507
+    assert (await upload(counter.ada, counter.id, "a.txt", b"x" * 200_000)).status == 201
 
 
 async def test_a_full_disk_refuses_uploads_by_their_announced_size(counter: Counter) -> None:
