@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
+from servicedesk.domain.errors import Busy
 from servicedesk.domain.files import Content, Limits, Seen, StoredFile, TooManyPixels, extension_of, kind_of
 from servicedesk.media import sniff
 from servicedesk.media.blobs import Blobs
@@ -113,12 +114,16 @@ class Media:
         """Return source with its words told apart; None when that takes too long."""
         language = extension_of(file.filename)
         job = Highlight(self._path(file), charset=charset_of(file), language=language)
-        return await self._asked(job, Highlighted, patience=SOURCE_PATIENCE)
+        with contextlib.suppress(Busy):
+            return await self._asked(job, Highlighted, patience=SOURCE_PATIENCE)
+        return None
 
     async def marked(self, file: StoredFile) -> Marked | None:
         """Return Markdown as HTML that is still to be cleaned; None when that takes too long."""
         job = Mark(self._path(file), charset=charset_of(file))
-        return await self._asked(job, Marked, patience=SOURCE_PATIENCE)
+        with contextlib.suppress(Busy):
+            return await self._asked(job, Marked, patience=SOURCE_PATIENCE)
+        return None
 
     async def mail(self, file: StoredFile) -> MailRead | None:
         return await self._asked(ReadMail(self._path(file), charset=charset_of(file)), MailRead)
