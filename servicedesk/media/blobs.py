@@ -8,7 +8,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final, TypeVar
 from weakref import WeakValueDictionary
@@ -30,9 +30,12 @@ class Draft:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.size = 0
+        self.is_over = False
+        """Whether nothing is left of it to be removed."""
         self._file: BinaryIO | None = None
         self._hash = hashlib.sha256()
-        self._waiting = bytearray()
+        self._waiting: list[bytes] = []
+        self._waiting_size = 0
 
     @property
     def sha256(self) -> str:
@@ -41,33 +44,39 @@ class Draft:
     async def write(self, chunk: bytes) -> None:
         """Take the next bytes. Raises UploadStorageFull."""
         self.size += len(chunk)
-        self._waiting += chunk
-        if len(self._waiting) >= PIECE:
+        self._waiting.append(chunk)
+        self._waiting_size += len(chunk)
+        if self._waiting_size >= PIECE:
             await self.flush()
 
     async def flush(self) -> None:
         """Bring what was taken into the file, so that it can be looked at under :attr:`path`."""
-        piece, self._waiting = self._waiting, bytearray()
-        await asyncio.to_thread(self._append, piece)
+        if self._waiting or self._file is None:
+            chunks, self._waiting, self._waiting_size = self._waiting, [], 0
+            await asyncio.to_thread(self._append, chunks)
 
-    def _append(self, piece: bytearray) -> None:
+    def _append(self, chunks: Iterable[bytes]) -> None:
         with _full_disk():
             if self._file is None:
                 number = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
                 self._file = os.fdopen(number, "wb", 0)
-            rest = memoryview(piece)
-            while rest:
-                rest = rest[self._file.write(rest) :]
-        self._hash.update(piece)
+            for chunk in chunks:
+                self._hash.update(chunk)
+                rest = memoryview(chunk)
+                while rest:
+                    rest = rest[self._file.write(rest) :]
 
-    def _settle(self, target: Path) -> None:
+    def _settle(self, target: Path, folders: "_Folders") -> None:
         """Give the bytes their lasting place; the same bytes there, sound or not, are replaced."""
         assert self._file is not None
         with _full_disk():
+            # Made before the bytes are synced, which on most file systems brings new folders to the disk as well.
+            folders.make(target.parent)
             os.fsync(self._file.fileno())
-            _make_folder(target.parent)
             os.replace(self.path, target)
-            _sync_folder(target.parent)
+            folders.sync(target.parent)
+        self._file.close()
+        self.is_over = True
 
     def _drop(self) -> None:
         if self._file is not None:
@@ -86,6 +95,7 @@ class Blobs:
         self._blobs = folder / "blobs"
         self._pictures = folder / "pictures"
         self._tmp = folder / "tmp"
+        self._folders = _Folders(folder)
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def prepare(self) -> None:
@@ -103,7 +113,8 @@ class Blobs:
         try:
             yield draft
         finally:
-            await asyncio.shield(asyncio.to_thread(draft._drop))
+            if not draft.is_over:
+                await asyncio.shield(asyncio.to_thread(draft._drop))
 
     async def place(self, draft: Draft, name: Callable[[], Awaitable[T]]) -> T:
         """Make the draft's bytes last through a power cut, then have ``name`` write down whose they are.
@@ -115,7 +126,7 @@ class Blobs:
     async def _place(self, draft: Draft, name: Callable[[], Awaitable[T]]) -> T:
         await draft.flush()
         async with self._turn(draft.sha256):
-            await asyncio.to_thread(draft._settle, self.path(draft.sha256))
+            await asyncio.to_thread(draft._settle, self.path(draft.sha256), self._folders)
             return await name()
 
     async def remove(self, sha256: str, is_named: Callable[[str], bool]) -> bool:
@@ -207,13 +218,24 @@ def _full_disk() -> Iterator[None]:
         raise
 
 
-def _make_folder(folder: Path) -> None:
-    """Make a folder that is still there after a power cut, and those above it."""
-    if folder.is_dir():
-        return
-    _make_folder(folder.parent)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    _sync_folder(folder.parent)
+class _Folders:
+    """The folders under one folder, and which of them are known to outlive a power cut."""
+
+    def __init__(self, root: Path) -> None:
+        self._lasting = {root}
+
+    def make(self, folder: Path) -> None:
+        if not folder.is_dir():
+            self.make(folder.parent)
+            folder.mkdir(mode=0o700, exist_ok=True)
+
+    def sync(self, folder: Path) -> None:
+        """Make what was put into the folder last, and the folder itself, and those above it."""
+        _sync_folder(folder)
+        if folder not in self._lasting:
+            # Not only by whom they were made: another upload may rely on them before that one is so far.
+            self.sync(folder.parent)
+            self._lasting.add(folder)
 
 
 def _sync_folder(folder: Path) -> None:
