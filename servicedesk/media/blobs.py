@@ -9,6 +9,7 @@ import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO, Final, TypeVar
 from weakref import WeakValueDictionary
@@ -19,6 +20,10 @@ T = TypeVar("T")
 
 PIECE: Final = 1 << 18
 """Bytes that are written, hashed or read in one go on a thread."""
+WRITTEN: Final = 1 << 17
+"""Bytes that an upload gathers before they are written: each of hundreds holds so much."""
+SYNCING: Final = 4
+"""Uploads that are brought to the disk at a time."""
 ORPHAN_AGE: Final = 24 * 3600.0
 """Seconds for which bytes that no file names are kept: their row may still be on its way."""
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
@@ -46,7 +51,7 @@ class Draft:
         self.size += len(chunk)
         self._waiting.append(chunk)
         self._waiting_size += len(chunk)
-        if self._waiting_size >= PIECE:
+        if self._waiting_size >= WRITTEN:
             await self.flush()
 
     async def flush(self) -> None:
@@ -96,6 +101,8 @@ class Blobs:
         self._pictures = folder / "pictures"
         self._tmp = folder / "tmp"
         self._folders = _Folders(folder)
+        # Of their own: whoever waits for the disk here keeps none of the threads from all others.
+        self._syncing = ThreadPoolExecutor(SYNCING, "sync")
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def prepare(self) -> None:
@@ -105,6 +112,9 @@ class Blobs:
         for left in self._tmp.iterdir():
             if left.is_file():
                 left.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        self._syncing.shutdown(wait=False)
 
     @contextlib.asynccontextmanager
     async def draft(self) -> AsyncIterator[Draft]:
@@ -126,7 +136,8 @@ class Blobs:
     async def _place(self, draft: Draft, name: Callable[[], Awaitable[T]]) -> T:
         await draft.flush()
         async with self._turn(draft.sha256):
-            await asyncio.to_thread(draft._settle, self.path(draft.sha256), self._folders)
+            target, loop = self.path(draft.sha256), asyncio.get_running_loop()
+            await loop.run_in_executor(self._syncing, draft._settle, target, self._folders)
             return await name()
 
     async def remove(self, sha256: str, is_named: Callable[[str], bool]) -> bool:
