@@ -20,8 +20,6 @@ T = TypeVar("T")
 
 PIECE: Final = 1 << 18
 """Bytes that are written, hashed or read in one go on a thread."""
-WRITTEN: Final = 1 << 17
-"""Bytes that an upload gathers before they are written: each of hundreds holds so much."""
 SYNCING: Final = 4
 """Uploads that are brought to the disk at a time."""
 ORPHAN_AGE: Final = 24 * 3600.0
@@ -51,7 +49,7 @@ class Draft:
         self.size += len(chunk)
         self._waiting.append(chunk)
         self._waiting_size += len(chunk)
-        if self._waiting_size >= WRITTEN:
+        if self._waiting_size >= PIECE:
             await self.flush()
 
     async def flush(self) -> None:

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 IDLE: Final = 50.0
 """Seconds that a connection may be silent, or its request's head incomplete."""
-TAKEN: Final = 1 << 15
+TAKEN: Final = 1 << 16
 """Bytes that are taken from a connection in one go: asyncio's own 256 KiB are held by each of many uploads."""
 BACKLOG: Final = 4096
 """Connections that the system keeps for us until we take them."""
@@ -69,7 +69,7 @@ class Runner(web.AppRunner):
             access_log=None,
             keepalive_timeout=IDLE,
             auto_decompress=False,
-            read_bufsize=TAKEN,
+            read_bufsize=TAKEN // 2,
             **options,
         )
 
