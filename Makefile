@@ -1,8 +1,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PILLOW := 12.3.0
+CACHE := .cache
 
-.PHONY: run test test-slow check bench setup browser npm clean
+.PHONY: run test test-slow check bench setup browser npm corpus clean
 
 run: $(VENV)/.ready
 	$(BIN)/servicedesk serve
@@ -10,7 +12,7 @@ run: $(VENV)/.ready
 test: $(VENV)/.ready-test browser npm
 	$(BIN)/pytest
 
-test-slow: $(VENV)/.ready-test browser npm
+test-slow: $(VENV)/.ready-test browser npm corpus
 	$(BIN)/pytest -m slow
 
 check: $(VENV)/.ready-test
@@ -49,5 +51,16 @@ tests/npm/node_modules/.ready: tests/npm/package.json
 	  && npm install --prefix tests/npm --no-package-lock --no-audit --no-fund --silent && touch $@ \
 	  || echo "The npm packages could not be installed: the tests that need them will say that they are skipped."
 
+# The pictures of Pillow's own tests are in its source distribution alone.
+corpus: $(CACHE)/pillow/.ready-$(PILLOW)
+
+$(CACHE)/pillow/.ready-$(PILLOW): | $(VENV)/.ready-test
+	rm -rf $(CACHE)/pillow
+	mkdir -p $(CACHE)/pillow
+	$(BIN)/pip download --quiet --no-deps --no-binary pillow --dest $(CACHE) pillow==$(PILLOW)
+	tar -xzf $(CACHE)/pillow-$(PILLOW).tar.gz -C $(CACHE)/pillow --strip-components 1 pillow-$(PILLOW)/Tests/images
+	rm $(CACHE)/pillow-$(PILLOW).tar.gz
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info tests/npm/node_modules
+	rm -rf $(VENV) $(CACHE) build dist *.egg-info tests/npm/node_modules

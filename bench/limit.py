@@ -7,6 +7,7 @@ file system. Run by ``python -m bench`` as a process of its own.
 
 import argparse
 import asyncio
+import hashlib
 import os
 import secrets
 import signal
@@ -139,7 +140,7 @@ class Limit:
         return _json(found)
 
     async def upload(self, request: web.Request) -> web.Response:
-        name, size, filename = secrets.token_hex(16), 0, ""
+        name, size, filename, hashed = secrets.token_hex(16), 0, "", hashlib.sha256()
         async for part in await request.multipart():
             if part.name != "file":
                 await part.read()
@@ -148,13 +149,14 @@ class Limit:
             with (self.folder / name).open("wb") as file:
                 while chunk := await part.read_chunk(1 << 16):
                     size += len(chunk)
+                    hashed.update(chunk)
                     file.write(chunk)
                 file.flush()
                 os.fsync(file.fileno())
         self.conn.execute("BEGIN IMMEDIATE")
         self.conn.execute("INSERT INTO files VALUES (?, ?, ?, ?)", (name, filename, size, time.time_ns()))
         self.conn.execute("COMMIT")
-        return _json({"id": name, "filename": filename, "size": size}, 201)
+        return _json({"id": name, "filename": filename, "size": size, "sha256": hashed.hexdigest()}, 201)
 
     async def download(self, request: web.Request) -> web.FileResponse:
         return web.FileResponse(self.folder / request.match_info["id"])

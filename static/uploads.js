@@ -131,18 +131,19 @@ function form(row) {
   fields.append("file", row.file, row.file.name);
   request.upload.onprogress = ({ loaded, total }) => { bar.value = total ? (loaded / total) * 100 : 0; };
   request.onload = () => landed(row, request);
-  request.onerror = request.ontimeout = () => fell(row, "The line broke while the file was on its way.", true);
+  request.onerror = request.ontimeout = () => fell(row, "The connection was lost while the file was on its way.", true);
   request.open("POST", "/api/files/upload");
   request.setRequestHeader("X-CSRF-Token", csrf());
   request.setRequestHeader("Accept", "application/json");
   request.send(fields);
 }
 
-function landed(row, request) {
+async function landed(row, request) {
   let answer = {};
   try { answer = JSON.parse(request.responseText); } catch { /* not ours */ }
   if (request.status === 201) { done(row, answer); return; }
-  fell(row, answer.detail ?? answer.title ?? `The desk answered ${request.status}.`, request.status >= 500 && request.status !== 507);
+  const { words } = await import("./refusals.js"), passes = request.status === 429 || (request.status >= 500 && request.status !== 507);
+  fell(row, words(request.status, answer), passes, 1000 * request.getResponseHeader("Retry-After"));
 }
 
 function done(row, file) {
@@ -155,14 +156,14 @@ function done(row, file) {
 }
 
 // The network and the server's own trouble get three more tries by themselves; then the row waits for a person.
-function fell(row, why, mayPass) {
+function fell(row, why, mayPass, rest = REST) {
   if (row.state === "cancelled") return;
   refuse(row, why, true);
   if (mayPass && row.tries < TRIES) {
     row.state = "queued";
     row.resting = true;
     $(".why", row.box).textContent = `${why} Trying again…`;
-    row.timer = setTimeout(() => queue(row), REST * 2 ** (row.tries - 1) * (0.75 + Math.random() / 2));
+    row.timer = setTimeout(() => queue(row), (rest || REST) * 2 ** (row.tries - 1) * (0.75 + Math.random() / 2));
     changed();
   }
   pump();

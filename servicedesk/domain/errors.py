@@ -315,6 +315,9 @@ class StorageFull(Unavailable):
 class UploadStorageFull(StorageFull):
     """A file did not fit on the disk; smaller writes may still go on."""
 
+    def __init__(self) -> None:
+        Unavailable.__init__(self, "There is no room for files at the moment. Messages can still be written.")
+
 
 class NotInstalled(Refused):
     """It needs an optional library that is not here."""

@@ -175,7 +175,9 @@ class BadName(Invalid):
     code = "bad_name"
     title = "Unusable file name"
 
-    def __init__(self, message: str = "the file's name has nothing that could be kept") -> None:
+    def __init__(
+        self, message: str = "the file has no name that could be kept; rename it and try again"
+    ) -> None:
         super().__init__([FieldError("/file", self.code, message)])
 
 
@@ -192,7 +194,7 @@ class TooManyPixels(Invalid):
     title = "Image too large"
 
     def __init__(self, most: int) -> None:
-        detail = f"the image has more than {most / 1e6:g} megapixels"
+        detail = f"the image has more than {most / 1e6:g} megapixels; make it smaller and try again"
         super().__init__([FieldError("/file", self.code, detail)])
 
 
@@ -215,8 +217,8 @@ class TypeMismatch(UnsupportedMedia):
     title = "Content and name differ"
 
     def __init__(self, extension: str, seen: Seen) -> None:
-        found = seen.remark or f"they look like {_IN_WORDS.get(seen.content, str(seen.content).upper())}"
-        super().__init__(f"The bytes are not what .{extension} promises: {found}.")
+        found = seen.remark or f"it looks like {_IN_WORDS.get(seen.content, f'a .{seen.content} file')}"
+        super().__init__(f"This is no sound .{extension} file: {found}.")
 
 
 class NoThumbnail(NotFound):
@@ -260,8 +262,10 @@ def require_readable(file: StoredFile, *, only_clean: bool) -> None:
 
 
 _IN_WORDS: Final = {
-    Content.TEXT: "text",
+    Content.TEXT: "plain text",
     Content.OTHER: "something else",
+    Content.JPEG: "a .jpg file",
+    Content.GZIP: "a .gz file",
     Content.LOCKED_OFFICE: "an Office document under a password",
 }
 _OFFICE: Final = "application/vnd.openxmlformats-officedocument."
@@ -377,7 +381,7 @@ def category_of(filename: str) -> Category:
 def clean_filename(raw: str) -> str:
     """Return the name that a file is kept under: one visible path segment with its extension. Raises BadName."""
     if any("\ud800" <= char <= "\udfff" for char in raw):
-        raise BadName("the file's name is not UTF-8")
+        raise BadName("the file's name cannot be read; rename it and try again")
     segment = raw.replace("\\", "/").rpartition("/")[2]
     name = "".join(char for char in unicodedata.normalize("NFC", segment) if not is_hidden(char))
     name = _harmless(name.strip().lstrip(". \t").strip())

@@ -9,7 +9,8 @@ import re
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple, TypeVar
 from weakref import WeakValueDictionary
@@ -22,6 +23,8 @@ T = TypeVar("T")
 
 PIECE: Final = 1 << 18
 """Bytes that are written, hashed or read in one go on a thread."""
+SYNCING: Final = 4
+"""Uploads that are brought to the disk at a time."""
 ORPHAN_AGE: Final = 24 * 3600.0
 """Seconds for which bytes that no file names are kept: their row may still be on its way."""
 HOT: Final = 30.0
@@ -37,9 +40,12 @@ class Draft:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.size = 0
+        self.is_over = False
+        """Whether nothing is left of it to be removed."""
         self._file: BinaryIO | None = None
         self._hash = hashlib.sha256()
-        self._waiting = bytearray()
+        self._waiting: list[bytes] = []
+        self._waiting_size = 0
 
     @property
     def sha256(self) -> str:
@@ -48,33 +54,39 @@ class Draft:
     async def write(self, chunk: bytes) -> None:
         """Take the next bytes. Raises UploadStorageFull."""
         self.size += len(chunk)
-        self._waiting += chunk
-        if len(self._waiting) >= PIECE:
+        self._waiting.append(chunk)
+        self._waiting_size += len(chunk)
+        if self._waiting_size >= PIECE:
             await self.flush()
 
     async def flush(self) -> None:
         """Bring what was taken into the file, so that it can be looked at under :attr:`path`."""
-        piece, self._waiting = self._waiting, bytearray()
-        await asyncio.to_thread(self._append, piece)
+        if self._waiting or self._file is None:
+            chunks, self._waiting, self._waiting_size = self._waiting, [], 0
+            await asyncio.to_thread(self._append, chunks)
 
-    def _append(self, piece: bytearray) -> None:
+    def _append(self, chunks: Collection[bytes]) -> None:
         with full_disk():
             if self._file is None:
                 number = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
                 self._file = os.fdopen(number, "wb", 0)
-            rest = memoryview(piece)
-            while rest:
-                rest = rest[self._file.write(rest) :]
-        self._hash.update(piece)
+            for chunk in chunks:
+                self._hash.update(chunk)
+                rest = memoryview(chunk)
+                while rest:
+                    rest = rest[self._file.write(rest) :]
 
-    def _settle(self, target: Path) -> None:
+    def _settle(self, target: Path, folders: "_Folders") -> None:
         """Give the bytes their lasting place; the same bytes there, sound or not, are replaced."""
         assert self._file is not None
         with full_disk():
+            # Made before the bytes are synced, which on most file systems brings new folders to the disk as well.
+            folders.make(target.parent)
             os.fsync(self._file.fileno())
-            _make_folder(target.parent)
             os.replace(self._leaving(), target)
-            sync_folder(target.parent)
+            folders.sync(target.parent)
+        self._file.close()
+        self.is_over = True
 
     def _leaving(self) -> Path:
         """Return what is moved to the lasting place."""
@@ -104,6 +116,9 @@ class Blobs:
         self._blobs = folder / "blobs"
         self._pictures = folder / "pictures"
         self._tmp = folder / "tmp"
+        self._folders = _Folders(folder)
+        # Of their own: whoever waits for the disk here keeps none of the threads from all others.
+        self._syncing = ThreadPoolExecutor(SYNCING, "sync")
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._sound: OrderedDict[str, _Sound] = OrderedDict()
 
@@ -115,6 +130,9 @@ class Blobs:
             if left.is_file():
                 left.unlink(missing_ok=True)
 
+    def close(self) -> None:
+        self._syncing.shutdown(wait=False)
+
     @contextlib.asynccontextmanager
     async def draft(self) -> AsyncIterator[Draft]:
         """Open a place for bytes that come in; whatever happens, it is empty afterwards."""
@@ -122,7 +140,8 @@ class Blobs:
         try:
             yield draft
         finally:
-            await asyncio.shield(asyncio.to_thread(draft._drop))
+            if not draft.is_over:
+                await asyncio.shield(asyncio.to_thread(draft._drop))
 
     async def place(self, draft: Draft, name: Callable[[], Awaitable[T]]) -> T:
         """Make the draft's bytes last through a power cut, then have ``name`` write down whose they are.
@@ -134,12 +153,13 @@ class Blobs:
     async def _place(self, draft: Draft, name: Callable[[], Awaitable[T]]) -> T:
         await draft.flush()
         async with self._turn(draft.sha256):
-            self._trust(draft.sha256, await asyncio.to_thread(self._settle, draft))
+            loop = asyncio.get_running_loop()
+            self._trust(draft.sha256, await loop.run_in_executor(self._syncing, self._settle, draft))
             return await name()
 
     def _settle(self, draft: Draft) -> Mark:
         target = self.path(draft.sha256)
-        draft._settle(target)
+        draft._settle(target, self._folders)
         return proof.mark_of(target)
 
     async def remove(self, sha256: str, is_named: Callable[[str], bool]) -> bool:
@@ -259,13 +279,24 @@ def full_disk() -> Iterator[None]:
         raise
 
 
-def _make_folder(folder: Path) -> None:
-    """Make a folder that is still there after a power cut, and those above it."""
-    if folder.is_dir():
-        return
-    _make_folder(folder.parent)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    sync_folder(folder.parent)
+class _Folders:
+    """The folders under one folder, and which of them are known to outlive a power cut."""
+
+    def __init__(self, root: Path) -> None:
+        self._lasting = {root}
+
+    def make(self, folder: Path) -> None:
+        if not folder.is_dir():
+            self.make(folder.parent)
+            folder.mkdir(mode=0o700, exist_ok=True)
+
+    def sync(self, folder: Path) -> None:
+        """Make what was put into the folder last, and the folder itself, and those above it."""
+        sync_folder(folder)
+        if folder not in self._lasting:
+            # Not only by whom they were made: another upload may rely on them before that one is so far.
+            self.sync(folder.parent)
+            self._lasting.add(folder)
 
 
 def sync_folder(folder: Path) -> None:

@@ -138,6 +138,7 @@ class Media:
 
     async def close(self) -> None:
         await self._workers.close()
+        self.blobs.close()
 
     async def _asked(
         self, job: AnyJob, wanted: type[T], *, patience: float = PATIENCE, urgent: bool = True

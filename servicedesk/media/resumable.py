@@ -5,12 +5,13 @@ import contextlib
 import hashlib
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import Final
 
 from servicedesk.media.blobs import Draft, age_of, full_disk, sync_folder
 
+UNKNOWN: Final = -1
 STRAY_AGE: Final = 24 * 3600.0
 """Seconds for which bytes that belong to no upload are left alone."""
 
@@ -27,9 +28,10 @@ class Partial(Draft):
         await self.flush()
         await asyncio.to_thread(self._sync)
 
-    def _append(self, piece: bytearray) -> None:
-        super()._append(piece)
-        self._hashed += len(piece)
+    def _append(self, chunks: Collection[bytes]) -> None:
+        hashed, self._hashed = self._hashed, UNKNOWN  # if it fails in the middle
+        super()._append(chunks)
+        self._hashed = hashed + sum(map(len, chunks))
 
     def _sync(self) -> None:
         assert self._file is not None
@@ -45,7 +47,7 @@ class Partial(Draft):
             sync_folder(self.path.parent)
         if sure is not None and os.fstat(number).st_size > sure:
             self._file.truncate(sure)
-        self._waiting.clear()
+        self._waiting, self._waiting_size = [], 0
         self.size = os.fstat(number).st_size
         if self.size != self._hashed:
             self._file.seek(0)

@@ -1,5 +1,6 @@
 """Files over HTTP: listed, shown, downloaded, deleted. How they come in is ``uploads.py``."""
 
+import asyncio
 import contextlib
 import logging
 import re
@@ -22,6 +23,7 @@ from servicedesk.store.db import Connection
 from servicedesk.web import lists
 from servicedesk.web.api import Call
 from servicedesk.web.keys import SETTINGS
+from servicedesk.web.lanes import AT_ONCE, LANES
 from servicedesk.web.lists import Page, Paging
 
 log = logging.getLogger(__name__)
@@ -58,6 +60,7 @@ class LimitsBody(msgspec.Struct, frozen=True):
 async def running(app: web.Application) -> AsyncIterator[None]:
     """Keep the bytes of the desk's files while it runs."""
     kept = app[MEDIA] = Media(app[SETTINGS].data_dir, LIMITS)
+    app[LANES] = asyncio.Semaphore(AT_ONCE)
     kept.blobs.prepare()
     yield
     await kept.close()

@@ -49,7 +49,7 @@ class Form:
             raise UnsupportedMedia("Send the body as it is, without a Content-Encoding.")
         self._read = read
         self._mark = b"\r\n--" + _boundary(request.headers.get(hdrs.CONTENT_TYPE, ""))
-        self._buffer = bytearray(b"\r\n")  # so that the first mark looks like all others
+        self._buffer = b"\r\n"  # so that the first mark looks like all others
 
     async def parts(self) -> AsyncIterator[Part]:
         """Yield part after part, to the end of the form."""
@@ -68,15 +68,19 @@ class Form:
         """Return the next bytes of the present part, empty at its end."""
         while True:
             at = self._buffer.find(self._mark)
-            # Without a mark, its beginning may still be what the buffer ends with.
-            sure = at if at >= 0 else len(self._buffer) - len(self._mark) + 1
+            sure = at if at >= 0 else self._sure()
             if sure > 0:
-                piece = bytes(self._buffer[:sure])
-                del self._buffer[:sure]
+                piece, self._buffer = self._buffer[:sure], self._buffer[sure:]
                 return piece
             if at == 0:
                 return b""
             await self._fill()
+
+    def _sure(self) -> int:
+        """Return how much of a buffer without a mark is not the beginning of one."""
+        from_here = max(0, len(self._buffer) - len(self._mark) + 1)
+        begun = self._buffer.find(b"\r", from_here)
+        return begun if begun >= 0 else len(self._buffer)
 
     async def _head(self) -> str | None:
         """Take the mark and the headers behind it from the buffer; None when it was the last mark."""
@@ -88,10 +92,10 @@ class Form:
             if len(self._buffer) > len(self._mark) + HEAD_MAX:
                 raise BadRequest("A part of the form has too long a head.")
             await self._fill()
-        padding, _, head = bytes(self._buffer[len(self._mark) : end]).partition(b"\r\n")
+        padding, _, head = self._buffer[len(self._mark) : end].partition(b"\r\n")
         if padding.strip(b" \t"):
             raise BadRequest("The parts of the form are not told apart by its boundary.")
-        del self._buffer[: end + 4]
+        self._buffer = self._buffer[end + 4 :]
         return head.decode(errors="surrogateescape")
 
     async def _fill(self) -> None:

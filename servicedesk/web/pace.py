@@ -54,6 +54,14 @@ class Body:
             if piece or self._content.at_eof():
                 return piece
 
+    def at_hand(self) -> bytes:
+        """Return what has come already, perhaps nothing. Raises TooLarge."""
+        if self._content.exception() is not None:
+            return b""  # and read() tells what it is
+        piece = self._content.read_nowait()
+        self._measure(0.0, len(piece))
+        return piece
+
     async def _next(self) -> bytes:
         """Return what comes, or nothing when the time is over at which the pace must be looked at."""
         patience = min(self._idle, self._window - self._waited, self._left)

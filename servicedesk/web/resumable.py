@@ -38,9 +38,11 @@ from servicedesk.media.resumable import Partial, Partials
 from servicedesk.store import resumable as stored
 from servicedesk.store.db import Connection, Tx
 from servicedesk.web import intake, pace
+from servicedesk.web.admission import ADMISSION
 from servicedesk.web.api import ID_MAX, Call, encode
 from servicedesk.web.files import LIMITS
 from servicedesk.web.keys import CLOCK, DB, SETTINGS
+from servicedesk.web.lanes import LANES, Lane
 from servicedesk.web.space import require_room_for_upload
 from servicedesk.web.uploads import Sent, place_of
 
@@ -318,26 +320,27 @@ async def _receive(call: Call, upload: Upload, partial: Partial, checksum: "Chec
     announced = call.request.content_length or 0
     if announced > most:
         raise TooLarge(f"Only {most} bytes of this upload are still to come.")
-    require_room_for_upload(call.app, announced)
-    if checksum is not None:
-        await _written(call.write(stored.doubt, upload.id, partial.size))
-    try:
-        await _pieces(call, partial, pace.Body(call.request, most), checksum)
-    finally:
-        await partial.sync()
-        if checksum is None:
+    with call.app[ADMISSION].one(call.actor, announced):
+        if checksum is not None:
+            await _written(call.write(stored.doubt, upload.id, partial.size))
+        try:
+            await _pieces(call, partial, pace.Body(call.request, most), checksum)
+        finally:
+            await partial.sync()
+            if checksum is None:
+                await _trust(call, upload, partial)
+        if checksum is not None:
+            checksum.require()
             await _trust(call, upload, partial)
-    if checksum is not None:
-        checksum.require()
-        await _trust(call, upload, partial)
 
 
 async def _pieces(call: Call, partial: Partial, body: pace.Body, checksum: "Checksum | None") -> None:
-    while piece := await body.read():
-        if checksum is not None:
-            checksum.update(piece)
-        await partial.write(piece)
-        require_room_for_upload(call.app, 0)
+    async with Lane(body, call.app[LANES]) as lane:
+        while piece := await lane.read():
+            if checksum is not None:
+                checksum.update(piece)
+            await partial.write(piece)
+            require_room_for_upload(call.app, 0)
 
 
 async def _written(work: Awaitable[T]) -> T:

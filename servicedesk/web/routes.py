@@ -642,7 +642,7 @@ FILES: Final = (
         raw_body=True,
         takes=((resumable.PIECES, uploads.Bytes),),
         tells=("Upload-Offset", "Upload-Expires", "Content-Location"),
-        refuses=(460,),
+        refuses=(429, 460),
     ),
     delete(
         "/api/files/resumable/{id}",

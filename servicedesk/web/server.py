@@ -17,12 +17,18 @@ log = logging.getLogger(__name__)
 
 IDLE: Final = 50.0
 """Seconds that a connection may be silent, or its request's head incomplete."""
+TAKEN: Final = 1 << 16
+"""Bytes that are taken from a connection in one go: asyncio's own 256 KiB are held by each of many uploads."""
 BACKLOG: Final = 4096
 """Connections that the system keeps for us until we take them."""
 
 
 class _Protocol(RequestHandler):
     """A connection; what cannot be read as a request at all is refused in the contract's form as well."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        transport.max_size = TAKEN  # type: ignore[attr-defined]
 
     @property
     def is_idle(self) -> bool:
@@ -58,7 +64,14 @@ class Runner(web.AppRunner):
 
     def __init__(self, app: web.Application, **options: Any) -> None:
         # A body that claims to be compressed is refused; it need not be unpacked for that.
-        super().__init__(app, access_log=None, keepalive_timeout=IDLE, auto_decompress=False, **options)
+        super().__init__(
+            app,
+            access_log=None,
+            keepalive_timeout=IDLE,
+            auto_decompress=False,
+            read_bufsize=TAKEN // 2,
+            **options,
+        )
 
     @property
     def is_idle(self) -> bool:

@@ -30,6 +30,7 @@ from servicedesk.web.api import ID_MAX, Call, encode, json_bytes
 from servicedesk.web.fields import Id
 from servicedesk.web.files import LIMITS, MEDIA
 from servicedesk.web.intake import Place
+from servicedesk.web.lanes import LANES, Lane
 from servicedesk.web.multipart import Form, Part
 from servicedesk.web.space import require_room_for_upload
 
@@ -115,17 +116,18 @@ async def _receive(call: Call, draft: Draft, fields: set[str]) -> Sent:
     """Read the form to its end, its file into the draft. Raises TooLarge as soon as a file is too large."""
     body = pace.Body(call.request, LIMITS.max_size + FORM_MAX)
     sent, seen = Sent({}, None, []), set[str]()
-    async for part in Form(call.request, body.read).parts():
-        name = part.name[:FIELD_MAX].encode(errors="replace").decode()
-        if name in seen:
-            sent.note(name, "repeated", "is given twice")
-        elif name == "file":
-            await _receive_file(call, draft, part, sent)
-        elif name in fields:
-            await _receive_field(part, name, sent)
-        else:
-            sent.note(name, "unknown", "is not a field here")
-        seen.add(name)
+    async with Lane(body, call.app[LANES]) as lane:
+        async for part in Form(call.request, lane.read).parts():
+            name = part.name[:FIELD_MAX].encode(errors="replace").decode()
+            if name in seen:
+                sent.note(name, "repeated", "is given twice")
+            elif name == "file":
+                await _receive_file(call, draft, part, sent)
+            elif name in fields:
+                await _receive_field(part, name, sent)
+            else:
+                sent.note(name, "unknown", "is not a field here")
+            seen.add(name)
     return sent
 
 

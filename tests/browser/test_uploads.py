@@ -8,10 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 from PIL import Image
 from playwright.async_api import Page, Request, Route, expect
 
 from servicedesk.web.resumable import LINES
+from servicedesk.web.space import GAUGE, Space
+from tests import files_made_up as made_up
 from tests.browser.windows import Windows
 from tests.served import Desk
 from tests.stalls import held_up
@@ -154,6 +157,130 @@ async def test_a_failed_upload_keeps_its_row_and_goes_up_with_retry(desk: Desk, 
 
     await expect(page.locator(".upload")).to_contain_text("ready")
     assert len(await agent.all("/api/files/ticket/1")) == 1
+
+
+REFUSED: Final = [
+    ("tool.exe", made_up.EXE, "Files of type .exe are not accepted."),
+    ("notes", b"hello", "A file needs an extension, so that we know what it is."),
+    ("empty.txt", b"", "The file is empty."),
+    ("photo.png", b"hello", "This is no sound .png file: it looks like plain text."),
+    ("photo.jpg", picture(), "This is no sound .jpg file: it looks like a .png file."),
+    ("tool.txt", made_up.EXE, "This is no sound .txt file: it looks like a .exe file."),
+    (
+        "a.png",
+        picture() + made_up.HTML,
+        "This is no sound .png file: there is a web page or a script in the picture.",
+    ),
+    ("a.pdf", made_up.pdf() + made_up.zip_of({"a": b"a"}), "there is a ZIP archive hidden behind it."),
+    ("a.zip", made_up.zip_of({"a": b"a"})[:-9], "This is no sound .zip file: it is damaged or incomplete."),
+    (
+        "letter.docx",
+        made_up.office("word", **{"word/vbaProject.bin": b"x"}),
+        "This is no sound .docx file: it has macros in it, which are not accepted.",
+    ),
+    ("\u202e\u200b.txt", b"hello", "Files without an extension are not taken."),
+    ("\u202e.\u200b", b"hello", "Files of type .\u200b are not accepted."),
+    (
+        "wall.png",
+        made_up.png_that_claims(50_000, 50_000),
+        "The image has more than 40 megapixels; make it smaller and try again.",
+    ),
+]
+TECHNICAL: Final = (
+    "bytes",
+    "MIME",
+    "UTF",
+    "/file",
+    "HTTP",
+    "415",
+    "422",
+    "session",
+    "token",
+    "undefined",
+    "null",
+)
+
+
+@pytest.mark.parametrize(("name", "content", "words"), REFUSED, ids=range(len(REFUSED)))
+async def test_why_a_file_is_refused_is_said_in_its_row(
+    desk: Desk, windows: Windows, name: str, content: bytes, words: str
+) -> None:
+    agent = await desk.agent()
+    await agent.ticket()
+    page = await windows.open(agent, "/tickets/1")
+
+    await choose(page, chosen(name, content, ""))
+
+    why = page.locator(".upload .why")
+    await expect(why).to_contain_text(words)
+    assert not [word for word in TECHNICAL if word in await why.inner_text()]
+    assert await agent.all("/api/files/ticket/1") == []
+
+
+async def test_a_full_disk_is_said_in_the_row_and_retry_is_enough_when_there_is_room(
+    desk: Desk, windows: Windows
+) -> None:
+    agent = await desk.agent()
+    await agent.ticket()
+    page = await windows.open(agent, "/tickets/1")
+    gauge = desk.app[GAUGE]
+    measure, gauge._measure, gauge._asked = gauge._measure, lambda: Space(300_000_000, 10**12), float("-inf")
+
+    await choose(page, chosen("a.txt"))
+    await expect(page.locator(".upload .why")).to_have_text(
+        "There is no room for files at the moment. Messages can still be written."
+    )
+    gauge._measure, gauge._asked = measure, float("-inf")
+    await page.get_by_role("button", name="Retry").click()
+
+    await expect(page.locator(".upload")).to_contain_text("ready")
+
+
+async def test_whose_session_is_over_is_told_so_in_the_row(desk: Desk, windows: Windows) -> None:
+    agent = await desk.agent()
+    await agent.ticket()
+    page = await windows.open(agent, "/tickets/1")
+
+    async def without_session(route: Route) -> None:
+        headers = {**await route.request.all_headers(), "cookie": ""}
+        await route.fulfill(response=await route.fetch(headers=headers))
+
+    await page.route("**/api/files/upload", without_session)
+    await choose(page, chosen("a.txt"))
+
+    await expect(page.locator(".upload .why")).to_contain_text("You have been logged out.")
+    await expect(page.get_by_role("button", name="Retry")).to_be_visible()
+
+
+async def test_a_lost_connection_is_said_in_the_row_and_the_file_goes_up_by_itself_later(
+    desk: Desk, windows: Windows
+) -> None:
+    agent = await desk.agent()
+    await agent.ticket()
+    page = await windows.open(agent, "/tickets/1")
+    await page.route("**/api/files/upload", lambda route: route.abort(), times=1)
+
+    await choose(page, chosen("a.txt"))
+
+    await expect(page.locator(".upload .why")).to_have_text(
+        "The connection was lost while the file was on its way. Trying again…"
+    )
+    await expect(page.locator(".upload")).to_contain_text("ready")
+
+
+async def test_who_is_told_to_wait_for_others_waits_and_then_goes_on(desk: Desk, windows: Windows) -> None:
+    agent = await desk.agent()
+    await agent.ticket()
+    page = await windows.open(agent, "/tickets/1")
+    detail = "Too many files are on their way at once."
+    problem = {"status": 429, "code": "rate_limited", "title": "Too many requests", "detail": detail}
+    answer = {"status": 429, "headers": {"Retry-After": "1"}, "json": problem}
+    await page.route("**/api/files/upload", lambda route: route.fulfill(**answer), times=1)
+
+    await choose(page, chosen("a.txt"))
+
+    await expect(page.locator(".upload .why")).to_have_text(f"{detail} Trying again…")
+    await expect(page.locator(".upload")).to_contain_text("ready")
 
 
 def large(megabytes: int) -> tuple[bytes, str]:

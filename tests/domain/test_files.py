@@ -56,7 +56,7 @@ def test_a_name_of_which_nothing_is_left_is_refused(sent: str) -> None:
 
 
 def test_a_name_that_was_not_utf_8_is_refused() -> None:
-    with pytest.raises(BadName, match="UTF-8"):
+    with pytest.raises(BadName, match="cannot be read"):
         clean_filename(b"caf\xe9.txt".decode(errors="surrogateescape"))
 
 

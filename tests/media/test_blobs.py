@@ -62,6 +62,34 @@ async def test_bytes_are_kept_under_their_hash(blobs: Blobs, tmp_path: Path) -> 
     assert await read(blobs, sha256, len(content)) == content
 
 
+async def test_every_folder_on_the_way_is_brought_to_the_disk_and_a_known_one_not_again(
+    blobs: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    opened: dict[int, str] = {}
+    open_, fsync = os.open, os.fsync
+
+    def opening(path: str | Path, *options: int) -> int:
+        opened[number := open_(path, *options)] = str(path)
+        return number
+
+    def syncing(number: int) -> None:
+        fsync(number)
+        synced.append(Path(opened[number]))
+
+    monkeypatch.setattr(os, "open", opening)
+    monkeypatch.setattr(os, "fsync", syncing)
+
+    sha256 = await put(blobs, b"same")
+    first, again = synced.copy(), len(synced)
+    await put(blobs, b"same")
+
+    place = tmp_path / "blobs" / sha256[:2] / sha256[2:4]
+    assert first[0].parent == tmp_path / "tmp"
+    assert first[1:] == [place, *list(place.parents)[:3]]
+    assert [path for path in synced[again:] if path.parent != tmp_path / "tmp"] == [place]
+
+
 async def test_the_same_bytes_are_kept_once(blobs: Blobs, tmp_path: Path) -> None:
     assert await put(blobs, b"same") == await put(blobs, b"same")
 

@@ -4,7 +4,7 @@ import asyncio
 import re
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -16,6 +16,7 @@ from servicedesk.store import people, sessions
 from servicedesk.store.db import Database, Tx
 from servicedesk.web import auth
 from tests.programs import Server
+from tests.web.forms import MARK
 
 STILL: Final = 0.05
 """Seconds that the loop may stand still at most."""
@@ -82,6 +83,38 @@ class Desk:
     async def ticket(self, by: Person) -> int:
         return int((await self.call("POST", "/api/tickets/", by, {"title": "The printer is on fire"}))["id"])
 
+    async def upload(
+        self,
+        by: Person,
+        ticket_id: int,
+        name: str,
+        pieces: Sequence[bytes],
+        session: ClientSession | None = None,
+    ) -> Any:
+        """Send a file piece by piece, again when there are too many at once; the answer has to be a success."""
+        begin, end = (
+            f'--{MARK}\r\nContent-Disposition: form-data; name="ticket_id"\r\n\r\n{ticket_id}\r\n'
+            f'--{MARK}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n',
+            f"\r\n--{MARK}--\r\n",
+        )
+
+        async def body() -> AsyncIterator[bytes]:
+            for piece in (begin.encode(), *pieces, end.encode()):
+                yield piece
+
+        headers = {
+            "Authorization": f"Bearer {by.token}",
+            "Content-Type": f"multipart/form-data; boundary={MARK}",
+            "Content-Length": str(len(begin) + len(end) + sum(map(len, pieces))),
+        }
+        while True:
+            path = f"http://127.0.0.1:{self.port}/api/files/upload"
+            async with (session or self.http).post(path, data=body(), headers=headers) as answer:
+                if answer.status != 429:
+                    assert answer.status == 201, await answer.text()
+                    return await answer.json()
+                await asyncio.sleep(int(answer.headers["Retry-After"]))
+
     async def messages(self, ticket_id: int, by: Person) -> list[Any]:
         """Return all messages of a ticket in their order."""
         found, cursor = [], ""
@@ -94,8 +127,12 @@ class Desk:
 
     def memory(self) -> int:
         """Return the bytes that the program holds."""
-        status = Path(f"/proc/{self.server.process.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024  # type: ignore[index]
+        return _memory_of(self.server.process.pid)
+
+    def workers_memory(self) -> int:
+        """Return the bytes that the processes hold that it has started."""
+        pid = self.server.process.pid
+        return sum(map(_memory_of, map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())))
 
     async def metric(self, name: str) -> float:
         async with self.http.get(f"{self.server.url}/metrics") as answer:
@@ -109,6 +146,15 @@ class Desk:
         """The loop never stood still, and nothing went wrong that the log would tell."""
         assert max(self.stalls, default=0.0) <= STILL, self.stalls
         assert "Traceback" not in self._log, self._log
+
+
+def _memory_of(pid: int) -> int:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    found = re.search(r"VmRSS:\s+(\d+) kB", status)
+    return int(found[1]) * 1024 if found else 0
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, FormData
 
+from tests import files_made_up as made_up
 from tests.programs import Server, run, serving
 from tests.web.sockets import Socket
 
@@ -71,9 +72,11 @@ class Caller:
     async def create(self, **more: Any) -> tuple[int, str]:
         return await self.call("POST", "/api/tickets/", json={**TICKET, **more})
 
-    async def upload(self, content: bytes = b"It smokes.\n" * 20_000) -> tuple[int, str]:
+    async def upload(
+        self, content: bytes = b"It smokes.\n" * 20_000, name: str = "what.txt"
+    ) -> tuple[int, str]:
         form = FormData({"ticket_id": "1"})
-        form.add_field("file", content, filename="what.txt")
+        form.add_field("file", content, filename=name)
         return await self.call("POST", "/api/files/upload", data=form)
 
     async def json(self, path: str) -> Any:
@@ -166,6 +169,43 @@ async def test_a_disk_that_is_full_to_the_last_byte_is_no_error_of_ours(disk: Di
         await readiness(ada, 200)
         tickets = (await ada.json("/api/tickets/?count=true"))["total"]
         assert tickets == 2 + created.count((201, "")) + 1
+
+
+@pytest.mark.parametrize("free", [0, IN_RESERVE])
+async def test_files_are_downloaded_and_looked_at_while_the_disk_is_full_and_taken_again_when_there_is_room(
+    disk: Disk, free: int
+) -> None:
+    async with working(disk) as (_, ada):
+        picture = made_up.png(500, 400)
+        assert await ada.upload(picture, "a.png") == (201, "")
+        assert await ada.upload(made_up.pdf(), "a.pdf") == (201, "")
+        listed = (await ada.json("/api/files/ticket/1"))["items"]
+        disk.fill(free)
+        async with asyncio.timeout(10):
+            while await ada.upload() != (507, "storage_full"):
+                await asyncio.sleep(0.1)
+
+        seen = [
+            await ada.call("GET", f"/api/files/{file['id']}/{what}")
+            for file in listed
+            for what in ("download", "preview", "thumbnail", "picture")
+        ]
+        async with ada.session.get(listed[1]["download_url"], headers={"Range": "bytes=1-3"}) as answer:
+            assert (answer.status, await answer.read()) == (206, b"PNG")
+
+        missing = (404, "no_thumbnail")
+        assert seen == [
+            *((200, ""), (200, ""), missing, missing),
+            *((200, ""),) * 4,
+            *((200, ""), (200, ""), missing, (200, "")),
+        ]
+        assert list((disk.data_dir / "tmp").iterdir()) == []
+        disk.empty()
+        assert await ada.seconds_until_writing_is_back() <= 10
+        again = made_up.png(501, 400)
+        assert await ada.upload(again, "b.png") == (201, "")
+        last = (await ada.json("/api/files/ticket/1"))["items"][-1]
+        assert await ada.call("GET", last["thumbnail_url"]) == (200, "")
 
 
 @pytest.mark.parametrize("is_restored", [False, True])
