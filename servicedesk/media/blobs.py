@@ -85,16 +85,24 @@ class Draft:
             os.fsync(self._file.fileno())
             os.replace(self._leaving(), target)
             folders.sync(target.parent)
-        self._file.close()
+        self._settled()
+
+    def _settled(self) -> None:
+        """Let go of what has its lasting place, since nothing is left here."""
+        self._let_go()
         self.is_over = True
+
+    def _let_go(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     def _leaving(self) -> Path:
         """Return what is moved to the lasting place."""
         return self.path
 
     def _drop(self) -> None:
-        if self._file is not None:
-            self._file.close()
+        self._let_go()
         self.path.unlink(missing_ok=True)
 
 

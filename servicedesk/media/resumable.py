@@ -63,10 +63,8 @@ class Partial(Draft):
             return self.path
         return twin
 
-    def _let_go(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+    def _settled(self) -> None:
+        """Stay open: who had it placed still has it, and may have to do so again."""
 
     def _drop(self) -> None:
         self._let_go()
