@@ -4,8 +4,9 @@ import { $, el, isTyping, me, on, openTicket } from "./dom.js";
 import * as list from "./list.js";
 import * as actions from "./actions.js";
 import { write } from "./composer.js";
-import { open as palette } from "./palette.js";
 
+// Not needed for the first view, but there before anybody asks, and when the line is down.
+const palette = async () => (await import("./palette.js")).open();
 const follow = (id) => { const link = document.getElementById(id); if (link && !link.hidden) link.click(); };
 const many = (action) => list.selection().length && list.bulkMenu($("#bulk"), action);
 
@@ -67,6 +68,7 @@ function pressed(event) {
 
 export function start() {
   document.addEventListener("keydown", pressed);
+  (window.requestIdleCallback ?? setTimeout)(() => import("./palette.js"));
   on("click", "[data-do=help]", () => { $("#me-menu")?.hidePopover?.(); help(); });
   on("keydown", "#search", (event, field) => { if (event.key === "Escape") field.blur(); });
   on("focusin", "[data-select]", (event, field) => field.select());

@@ -76,6 +76,7 @@ _NOT_AHEAD: Final = {
     "resumable.js",
     "macros.js",
     "lightbox.js",
+    "palette.js",
     "refusals.js",
 }
 """Modules that a page names itself, or that are fetched when somebody needs them."""

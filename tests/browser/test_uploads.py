@@ -4,18 +4,20 @@ import asyncio
 import hashlib
 import io
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import pytest_asyncio
 from PIL import Image
 from playwright.async_api import Page, Request, Route, expect
+from yarl import URL
 
-from servicedesk.web.resumable import LINES
 from servicedesk.web.space import GAUGE, Space
 from tests import files_made_up as made_up
 from tests.browser.windows import Windows
+from tests.rail import Rail
 from tests.served import Desk
 from tests.stalls import held_up
 from tests.web.forms import settled, upload
@@ -289,19 +291,22 @@ def large(megabytes: int) -> tuple[bytes, str]:
     return content, hashlib.sha256(content).hexdigest()
 
 
-async def narrow(page: Page, *, offline: bool = False, upload: int = -1) -> None:
-    """Let the page's network take so many bytes a second, or none."""
+@pytest_asyncio.fixture(loop_scope="session")
+async def rail(desk: Desk) -> AsyncIterator[Rail]:
+    """The line on which windows reach the desk."""
+    line = Rail([])
+    line.target = URL(desk.url)
+    async with line.running() as address:
+        desk.url = address
+        yield line
+
+
+async def narrow(page: Page, upload: int) -> None:
+    """Let the page send so many bytes a second."""
     session = await page.context.new_cdp_session(page)
-    conditions = {"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": upload}
+    conditions = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": upload}
     await session.send("Network.enable")
     await session.send("Network.emulateNetworkConditions", conditions)
-
-
-def cut(desk: Desk) -> None:
-    """Break the lines on which large files come in: a browser that is taken offline lets those be that it has."""
-    for line in list(desk.app[LINES].values()):
-        for transport in line._here:
-            transport.abort()
 
 
 def arrived(desk: Desk) -> int:
@@ -315,13 +320,15 @@ async def until(true: Callable[[], bool]) -> None:
 
 
 async def test_a_large_file_goes_on_by_itself_where_the_line_broke(
-    desk: Desk, windows: Windows, tmp_path: Path
+    desk: Desk, windows: Windows, rail: Rail, tmp_path: Path
 ) -> None:
     agent = await desk.agent()
     await agent.ticket()
     page = await windows.open(agent, "/tickets/1")
     content, digest = large(12)
     (tmp_path / "large.log").write_bytes(content)
+    rail.cuts.append(len(content) * 2 // 3)
+    rail.stays_open = False
     offsets: list[int] = []
     page.on(
         "request",
@@ -330,18 +337,16 @@ async def test_a_large_file_goes_on_by_itself_where_the_line_broke(
         ),
     )
 
-    await narrow(page, upload=6_000_000)
     async with page.expect_file_chooser() as chooser:
         await page.get_by_role("button", name="Attach files").click()
     await (await chooser.value).set_files(tmp_path / "large.log")
-    await until(lambda: arrived(desk) > len(content) // 2)
-    await narrow(page, offline=True, upload=1000)
-    cut(desk)
-    await expect(page.locator(".upload .why")).to_contain_text("Waiting for the network")
-    assert 50 <= await page.locator(".upload progress").evaluate("bar => bar.value") < 100
-    await narrow(page)
+    await asyncio.wait_for(rail.cut.wait(), 20)
+    await page.context.set_offline(True)
+    await expect(page.locator(".upload .why")).to_contain_text("Waiting for the network", timeout=20_000)
+    rail.is_open = True
+    await page.context.set_offline(False)
 
-    await expect(page.locator(".upload")).to_contain_text("ready")
+    await expect(page.locator(".upload")).to_contain_text("ready", timeout=20_000)
     assert [file["sha256"] for file in await agent.all("/api/files/ticket/1")] == [digest]
     assert offsets[0] == 0
     assert len(offsets) == 2
@@ -359,11 +364,12 @@ async def test_a_large_file_that_is_cancelled_leaves_nothing(
     page = await windows.open(agent, "/tickets/1")
     (tmp_path / "large.log").write_bytes(large(12)[0])
 
-    await narrow(page, upload=4_000_000)
+    await narrow(page, 4_000_000)
     async with page.expect_file_chooser() as chooser:
         await page.get_by_role("button", name="Attach files").click()
     await (await chooser.value).set_files(tmp_path / "large.log")
     await until(lambda: arrived(desk) > 1_000_000)
+    assert 0 < await page.locator(".upload progress").evaluate("bar => bar.value") < 100
     await page.get_by_role("button", name="Cancel").click()
 
     await expect(page.locator(".upload")).to_have_count(0)
@@ -383,7 +389,7 @@ async def test_a_large_file_that_is_refused_at_its_end_says_why(
         await page.get_by_role("button", name="Attach files").click()
     await (await chooser.value).set_files(tmp_path / "fake.png")
 
-    await expect(page.locator(".upload .why")).to_contain_text("not what .png promises")
+    await expect(page.locator(".upload .why")).to_contain_text("This is no sound .png file")
     await expect(page.locator(".upload").get_by_role("button", name="Retry")).to_be_visible()
     assert arrived(desk) == 0
 
@@ -481,8 +487,8 @@ async def test_a_picture_that_comes_late_shows_by_itself(desk: Desk, windows: Wi
     with held_up(desk):
         file = (await upload(customer, ticket, "late.png", picture("teal"))).body
         await customer.post(f"/api/tickets/{ticket}/messages", {"body": "See", "file_ids": [file["id"]]})
-        face = page.locator(f"[data-message] [data-file={file['id']}] .file-face")
+        face = page.locator(f"[data-message] [data-file='{file['id']}'] .file-face")
         await expect(face.locator("svg")).to_have_count(1)
 
     await expect(face.locator("img")).to_have_count(1)
-    await expect(page.locator(f"#files [data-file={file['id']}] img")).to_have_count(1)
+    await expect(page.locator(f"#files [data-file='{file['id']}'] img")).to_have_count(1)

@@ -1,11 +1,9 @@
 """Uploads by a client that nobody here wrote: the npm package tus-js-client, over a line that breaks."""
 
 import asyncio
-import contextlib
 import json
 import random
 import shutil
-from collections.abc import AsyncIterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from aiohttp import ClientSession
 from yarl import URL
 
 from tests.programs import run, serving
+from tests.rail import Rail
 
 NPM = Path(__file__).parents[1] / "npm"
 MIB = 1 << 20
@@ -26,60 +25,6 @@ pytestmark = pytest.mark.skipif(
     shutil.which("node") is None or not (NPM / "node_modules" / "tus-js-client").is_dir(),
     reason="there is no node or no tus-js-client; `make npm` installs the latter",
 )
-
-
-class Rail:
-    """A proxy that is cut each time a number of bytes has gone through, and leads to whichever desk runs."""
-
-    def __init__(self, cuts: list[int]) -> None:
-        self.target: URL
-        self.cuts = cuts
-        self.cut = asyncio.Event()
-        self._gone = 0
-        self._lines: set[asyncio.StreamWriter] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[str]:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        async with server:
-            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-            self._cut_all()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._lines.add(writer)
-        try:
-            there, back = await asyncio.open_connection(self.target.host, self.target.port)
-        except OSError:
-            writer.transport.abort()
-            return
-        self._lines.add(back)
-        for task in (self._pump(reader, back, counted=True), self._pump(there, writer, counted=False)):
-            started = asyncio.ensure_future(task)
-            self._tasks.add(started)
-
-    async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, counted: bool
-    ) -> None:
-        try:
-            while piece := await reader.read(1 << 16):
-                writer.write(piece)
-                await writer.drain()
-                self._gone += len(piece) * counted
-                if self.cuts and self._gone >= self.cuts[0]:
-                    self.cuts.pop(0)
-                    self._cut_all()
-        except OSError:
-            pass
-        finally:
-            writer.close()
-
-    def _cut_all(self) -> None:
-        for line in self._lines:
-            line.transport.abort()
-        self._lines.clear()
-        self.cut.set()
 
 
 async def log_in(url: URL) -> str:
