@@ -102,7 +102,7 @@ def test_what_does_not_decode_is_no_text(content: bytes) -> None:
 
 
 def test_foreign_bytes_are_named_where_they_are_known() -> None:
-    assert "msdownload" in look(made_up.EXE).remark
+    assert "a .exe file" in look(made_up.EXE).remark
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "WEBP", "BMP", "AVIF"])

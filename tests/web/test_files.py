@@ -476,3 +476,34 @@ async def test_whoever_looks_at_the_ticket_hears_of_files_and_no_more_than_they_
     assert summaries == [1, 2, 1]
     await requester.close()
     await agent.close()
+
+
+PROMISED = {
+    "image": "png jpg jpeg gif webp bmp avif",
+    "document": "pdf txt rtf doc docx xls xlsx ppt pptx odt ods odp md eml",
+    "archive": "zip tar gz tgz 7z rar",
+    "log": "log csv",
+    "code": "py js ts css html json xml sql yaml yml toml sh svg",
+}
+
+
+@pytest.mark.parametrize("category", PROMISED)
+async def test_every_type_is_in_the_category_that_is_promised(counter: Counter, category: str) -> None:
+    limits = (await counter.ada.get("/api/files/limits")).body
+    files = [await counter.file(f"a.{end}", made_up.HONEST[f"a.{end}"]) for end in PROMISED[category].split()]
+
+    assert {file["category"] for file in files} == {category}
+    assert sorted(limits["categories"][category]["types"]) == sorted(PROMISED[category].split())
+    if category == "code":
+        assert {file["content_type"] for file in files} == {"text/plain"}
+
+
+async def test_a_message_takes_as_many_files_as_the_limits_say(counter: Counter) -> None:
+    message = (await counter.bob.post(f"/api/tickets/{counter.id}/messages", {"body": "Look"})).body
+    most = (await counter.bob.get("/api/files/limits")).body["max_files_per_message"]
+    for number in range(most):
+        await counter.file(f"{number}.txt", message_id=message["id"])
+
+    answer = await upload(counter.bob, counter.id, "one-more.txt", message_id=message["id"])
+
+    assert (answer.status, answer.pointers) == (422, ["/message_id"])
