@@ -1,5 +1,6 @@
 """Whether bytes on the disk are still those that came in."""
 
+import errno
 import hashlib
 import os
 import time
@@ -7,8 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
+from servicedesk.domain.errors import Busy
+
 PIECE: Final = 1 << 18
 """Bytes that are read and hashed in one go."""
+_PASSING: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 _DIGEST: Final = hashlib.sha256().digest_size
 
 
@@ -32,12 +36,14 @@ def mark_of(file: int | Path) -> Mark:
 
 
 def opened(path: Path, size: int) -> tuple[BinaryIO, Mark]:
-    """Open a file that must have this size. Raises FileNotFoundError, Damaged."""
+    """Open a file that must have this size. Raises FileNotFoundError, Damaged, and Busy without a free descriptor."""
     try:
         file = path.open("rb", 0)
     except FileNotFoundError:
         raise
     except OSError as error:
+        if error.errno in _PASSING:
+            raise Busy() from None
         raise Damaged(f"cannot be opened: {error.strerror}") from None
     mark = mark_of(file.fileno())
     if mark.size != size:

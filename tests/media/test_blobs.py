@@ -4,13 +4,14 @@ import asyncio
 import errno
 import hashlib
 import os
+import resource
 import time
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
 
-from servicedesk.domain.errors import UploadStorageFull
+from servicedesk.domain.errors import Busy, UploadStorageFull
 from servicedesk.media import proof
 from servicedesk.media.blobs import ORPHAN_AGE, PIECE, Blobs, Draft
 from servicedesk.media.proof import Damaged, require_sound
@@ -320,3 +321,18 @@ def test_a_draft_that_nothing_was_written_to_needs_no_file(tmp_path: Path) -> No
     draft._drop()
 
     assert files_in(tmp_path) == []
+
+
+async def test_a_desk_without_a_free_descriptor_calls_no_file_damaged(blobs: Blobs) -> None:
+    sha256 = await put(blobs, b"hello")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        with pytest.raises(Busy):
+            await blobs.open(sha256, 5)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    with await blobs.open(sha256, 5) as file:
+        assert file.read() == b"hello"
