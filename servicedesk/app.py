@@ -13,6 +13,7 @@ from servicedesk.web import (
     api,
     files,
     live,
+    memory,
     middleware,
     pulse,
     rendering,
@@ -66,6 +67,7 @@ def build(settings: Settings, clock: Callable[[], Instant] = wall_clock) -> web.
     app.cleanup_ctx.append(live.running)
     app.cleanup_ctx.append(timers.running)
     app.cleanup_ctx.append(pulse.beating)
+    app.cleanup_ctx.append(memory.running)
     app.on_shutdown.append(live.drain)
     resumable.setup(app)
     rendering.setup(app)
