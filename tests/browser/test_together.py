@@ -190,4 +190,5 @@ async def test_a_file_is_deleted_by_who_brought_it_and_gone_for_all(desk: Desk, 
 
     await ours.get_by_role("button", name="Delete a.txt").click()
 
-    await expect(theirs.locator("#files")).not_to_contain_text("a.txt")
+    await expect(theirs.locator("#files [data-file]")).to_have_count(0)
+    await expect(theirs.locator("#files .is-gone")).to_contain_text("a.txt")
