@@ -36,7 +36,7 @@ UTF8 = Seen(Content.TEXT, "utf-8")
         ("e\u0301te\u0301.txt", "été.txt"),
         ("evil\u202egnp.exe.png", "evilgnp.exe.png"),
         ("zero\u200bwidth\ufeff.txt", "zerowidth.txt"),
-        ("nul\0.png", "nul.png"),
+        ("zero\0.png", "zero.png"),
         ("two\r\nlines.txt", "twolines.txt"),
         ("  spaced .txt  ", "spaced .txt"),
         ("...dots.md", "dots.md"),
