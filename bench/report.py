@@ -32,8 +32,10 @@ class Line(NamedTuple):
         return [s.desk / s.limit if self.is_rate else s.limit / s.desk for s in self.sides]
 
     @property
-    def growth(self) -> float:
-        """Return how many times as long it takes with ten times the tickets: the last step up."""
+    def growth(self) -> float | None:
+        """Return how many times as long it takes with ten times the tickets: the last step up, if there is one."""
+        if len(self.sides) < 2:
+            return None
         first, last = self.sides[-2].desk, self.sides[-1].desk
         return first / last if self.is_rate else last / first
 
@@ -79,7 +81,8 @@ def text(result: Result) -> str:
 def row(line: Line) -> str:
     """Return a line in short, as soon as it is measured."""
     shown = (f"{_number(s.desk)} of {_number(s.limit)} ({share:.0%})" for s, share in _pairs(line))
-    return f"{line.name}: {', '.join(shown)} {line.unit}; growth {line.growth:.2f}"
+    growth = "" if line.growth is None else f"; growth {line.growth:.2f}"
+    return f"{line.name}: {', '.join(shown)} {line.unit}{growth}"
 
 
 def document(result: Result, before: str) -> str:
@@ -130,7 +133,7 @@ def _cells(line: Line) -> list[str]:
     cells = [line.name + (", a second" if line.is_rate else "")]
     for side, share in _pairs(line):
         cells += [_number(side.desk) + unit, _number(side.limit) + unit, f"{share:.0%}"]
-    return [*cells, f"{line.growth:.2f}"]
+    return [*cells, "" if line.growth is None else f"{line.growth:.2f}"]
 
 
 def _cpu_rows(result: Result) -> Rows:
