@@ -482,7 +482,7 @@ PROMISED = {
     "image": "png jpg jpeg gif webp bmp avif",
     "document": "pdf txt rtf doc docx xls xlsx ppt pptx odt ods odp md eml",
     "archive": "zip tar gz tgz 7z rar",
-    "log": "log csv",
+    "log": "log csv tsv",
     "code": "py js ts css html json xml sql yaml yml toml sh svg",
 }
 

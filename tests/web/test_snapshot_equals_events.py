@@ -284,11 +284,12 @@ async def attach_late(scene: Scene, **fields: Any) -> None:
     async def image(side: int) -> str:
         return await scene.upload(name="burn.png", content=made_up.png(side, side), **fields)
 
-    await asyncio.gather(*(image(side) for side in (20, 30, 40)))
+    early = await asyncio.gather(*(image(side) for side in (20, 30, 40)))
     with held_up(scene.desk):
         late = await image(50)
         await scene.post("messages", {"body": "See here", "file_ids": [late], "is_internal": bool(fields)})
-    await forms.settled(scene.ann, {"id": late})
+    for file_id in (*early, late):
+        await forms.settled(scene.ann, {"id": file_id})
 
 
 async def attach_and_remove(scene: Scene, **fields: Any) -> None:
