@@ -287,9 +287,11 @@ async def attach_late(scene: Scene, **fields: Any) -> None:
     early = await asyncio.gather(*(image(side) for side in (20, 30, 40)))
     with held_up(scene.desk):
         late = await image(50)
-        await scene.post("messages", {"body": "See here", "file_ids": [late], "is_internal": bool(fields)})
+        message = {"body": "See here", "file_ids": [late], "is_internal": bool(fields)}
+        answer = await scene.ann.post(f"{scene.path}/messages", message)
     for file_id in (*early, late):
         await forms.settled(scene.ann, {"id": file_id})
+    expect(answer, 201)
 
 
 async def attach_and_remove(scene: Scene, **fields: Any) -> None:
