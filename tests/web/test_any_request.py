@@ -672,7 +672,7 @@ async def test_every_answer_is_one_of_the_api_document(desk: Desk, tmp_path: Pat
 
 @pytest.mark.slow
 async def test_every_answer_is_one_of_the_api_document_in_depth(desk: Desk, tmp_path: Path) -> None:
-    await keeps_its_document(desk, tmp_path, "--max-examples=200")
+    await keeps_its_document(desk, tmp_path, "--max-examples=50")
 
 
 async def keeps_its_document(desk: Desk, folder: Path, *options: str) -> None:
