@@ -679,8 +679,13 @@ async def keeps_its_document(desk: Desk, folder: Path, *options: str) -> None:
     """Let a program that knows nothing but the document call everything in it."""
     await furnish(desk)
     admin = await desk.admin()
-    # The tus protocol has a status of its own for who does not say which version is spoken.
+    # The tus protocol has a media type of its own, and a status for who does not say which version is spoken.
+    (folder / "hooks.py").write_text(
+        "import schemathesis\n"
+        'schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")\n'
+    )
     (folder / "schemathesis.toml").write_text(
+        'hooks = "hooks.py"\n'
         "[checks.negative_data_rejection]\n"
         'expected-statuses = [400, 401, 403, 404, 405, 406, 409, 412, 415, 422, 428, 429, "5xx"]\n'
     )
