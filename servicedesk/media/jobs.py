@@ -69,7 +69,6 @@ class Inspected(msgspec.Struct, frozen=True, tag=True):
     width: int | None = None
     height: int | None = None
     thumbnail: bytes | None = None
-    has_too_many_pixels: bool = False
 
     @property
     def sides(self) -> tuple[int, int] | None:

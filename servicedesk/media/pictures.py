@@ -36,7 +36,7 @@ def inspect(job: Inspect) -> Inspected:
             except Exception:
                 return Inspected(width, height)
     except _TooManyPixels:
-        return Inspected(has_too_many_pixels=True)
+        return Inspected()
     return Inspected(height, width, thumbnail) if turned else Inspected(width, height, thumbnail)
 
 

@@ -71,7 +71,9 @@ async def _by_system(
                 watch.stop()
     except TimeoutError:
         raise Stalled("the client takes nothing") from None
-    except (NotImplementedError, RuntimeError):  # what asyncio says before it sends anything
+    except (NotImplementedError, RuntimeError):
+        # Raised before the first byte, by asyncio for TLS and file systems without it, by uvloop for TLS: what fails
+        # later is an OSError.
         return False
     if sent < end - start:
         raise Lost("the disk has lost the rest of the file")

@@ -24,4 +24,3 @@ CREATE TABLE deleted_files (
     deleted_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX deleted_files_by_ticket ON deleted_files (ticket_id, deleted_at, id);
-CREATE INDEX deleted_files_by_message ON deleted_files (message_id) WHERE message_id IS NOT NULL;
