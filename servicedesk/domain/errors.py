@@ -96,7 +96,7 @@ class Invalid(Refused):
 
     def __init__(self, errors: Sequence[FieldError]) -> None:
         named = "; ".join(f"{e.pointer or '/'}: {e.message}" for e in errors)
-        super().__init__(named, errors=[msgspec.to_builtins(e) for e in errors])
+        super().__init__(named, errors=[msgspec.to_builtins(e, enc_hook=str) for e in errors])
         self.errors = tuple(errors)
 
 
@@ -183,7 +183,7 @@ class TransitionRefused(Conflict):
 
     def __init__(self, reasons: Sequence[Reason]) -> None:
         super().__init__(
-            " ".join(r.message for r in reasons), reasons=[msgspec.to_builtins(r) for r in reasons]
+            " ".join(r.message for r in reasons), reasons=[msgspec.to_builtins(r, enc_hook=str) for r in reasons]
         )
 
 

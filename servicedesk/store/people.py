@@ -25,7 +25,10 @@ _CANDIDATE: Final = (
 _FAMILIAR_AMONG: Final = 10
 TEAMS_OF: Final = "(SELECT group_concat(team_id) FROM team_members WHERE user_id = u.id) AS team_ids"
 """The teams of the user ``u``, as a column: asked for with every request, they are no question of their own."""
-_USER: Final = "id, email, name, role, is_active, max_tickets, skills, availability, calendar_id, created_at"
+_USER: Final = (
+    "id, email, name, role, is_active, max_tickets, skills, availability, calendar_id, language, time_zone,"
+    " created_at"
+)
 _TEAM: Final = (
     "id, name, assignment, weights, return_after_minutes, lead_id, sla_policy_id, "
     "escalation_policy_id, created_at"
@@ -195,6 +198,11 @@ def update(tx: Tx, user: User) -> None:
             user.id,
         ),
     )
+
+
+def set_words(tx: Tx, user_id: int, *, language: str | None, time_zone: str | None) -> None:
+    """Remember in what language and time zone the person wants the console; None is no choice."""
+    tx.execute("UPDATE users SET language = ?, time_zone = ? WHERE id = ?", (language, time_zone, user_id))
 
 
 def set_teams(tx: Tx, user_id: int, team_ids: Iterable[int]) -> None:
@@ -471,6 +479,8 @@ def _user(row: Any, team_ids: tuple[int, ...]) -> User:
         availability=_AVAILABILITY[row["availability"]],
         team_ids=team_ids,
         calendar_id=row["calendar_id"],
+        language=row["language"],
+        time_zone=row["time_zone"],
         created_at=row["created_at"],
     )
 

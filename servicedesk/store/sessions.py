@@ -50,7 +50,7 @@ def alive(conn: Connection, session_id: int, at: Instant) -> Known | None:
 def _known(conn: Connection, which: str, value: bytes | int, at: Instant) -> Known | None:
     row = conn.execute(
         "SELECT s.id AS session_id, s.kind, s.expires_at, u.id, u.email, u.name, u.role, u.is_active, u.max_tickets,"
-        f" u.skills, u.availability, u.calendar_id, u.created_at, {people.TEAMS_OF}"
+        f" u.skills, u.availability, u.calendar_id, u.language, u.time_zone, u.created_at, {people.TEAMS_OF}"
         " FROM sessions s JOIN users u ON u.id = s.user_id"
         f" WHERE {which} AND (s.expires_at IS NULL OR s.expires_at > ?) AND u.is_active = 1",
         (value, at),

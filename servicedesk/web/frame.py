@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import aiohttp_jinja2
 import msgspec
@@ -15,7 +16,7 @@ from servicedesk.domain.people import STAFF, User
 from servicedesk.domain.times import Instant
 from servicedesk.store import epoch, events, notifications, people, reading
 from servicedesk.store.db import Connection
-from servicedesk.web import auth, queue, wording
+from servicedesk.web import auth, queue, wording, words
 from servicedesk.web.api import Call
 
 T = TypeVar("T")
@@ -49,6 +50,7 @@ async def show(
         "here_path": request.path,
         "keys_on": request.cookies.get(KEYS_COOKIE) != "off",
         "now": call.now,
+        "words": words.of_person(request, call.actor),
     }
     content |= extra or {}
     return await _render(request, template, content, status)
@@ -79,7 +81,7 @@ async def _render(request: web.Request, template: str, content: Content, status:
 
 async def _text(request: web.Request, template: str, content: Content) -> str:
     theme = request.cookies.get("theme")
-    known = {"theme": theme if theme in ("light", "dark") else None}
+    known = {"theme": theme if theme in ("light", "dark") else None, "words": words.of_request(request)}
     return aiohttp_jinja2.get_env(request.app).get_template(template).render(known | content)
 
 
@@ -88,7 +90,8 @@ def _frame(conn: Connection, actor: User, now: Instant, view: str | None, ticket
     counts = queue.counts(conn, actor, known, now)
     return {
         "desk_name": setup.desk_name(conn),
-        "zone": setup.time_zone(conn),
+        "zone": ZoneInfo(actor.time_zone) if actor.time_zone else setup.time_zone(conn),
+        "own_zone": actor.time_zone,
         "views": [
             {
                 "name": each.name,

@@ -46,7 +46,7 @@ def status_of(refusal: Refused) -> int:
 def body_of(refusal: Refused) -> bytes:
     """Return the problem without its request id, which each answer has of its own."""
     members = _members(status_of(refusal), refusal.code, refusal.title, refusal.detail)
-    return msgspec.json.encode({**members, **refusal.extras})
+    return msgspec.json.encode({**members, **refusal.extras}, enc_hook=str)
 
 
 def answer(refusal: Refused, request_id: str) -> web.Response:
@@ -65,7 +65,7 @@ def plain(status: int, detail: str, request_id: str, code: str | None = None) ->
     """Return a problem that no refusal of the desk stands behind."""
     title = HTTPStatus(status).phrase
     members = _members(status, code or title.lower().replace(" ", "_").replace("-", "_"), title, detail)
-    return replayed(status, msgspec.json.encode(members), request_id)
+    return replayed(status, msgspec.json.encode(members, enc_hook=str), request_id)
 
 
 def replayed(status: int, body: bytes, request_id: str = "") -> web.Response:

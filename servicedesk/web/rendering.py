@@ -9,8 +9,9 @@ from aiohttp import web
 from markupsafe import Markup
 
 from servicedesk import resources
+from servicedesk.domain.words import Text
 from servicedesk.media import markdown
-from servicedesk.web import wording
+from servicedesk.web import wording, words
 from servicedesk.web.assets import ASSETS, Assets
 from servicedesk.web.keys import SETTINGS
 
@@ -27,10 +28,13 @@ def setup(app: web.Application) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
         enable_async=False,
+        extensions=["jinja2.ext.i18n"],
+        finalize=_said,
         filters=_FILTERS,
         context_processors=[_from_request],
     )
     environment = aiohttp_jinja2.get_env(app)
+    environment.install_gettext_callables(_gettext, _ngettext, newstyle=True)  # type: ignore[attr-defined]
     environment.globals["asset"] = assets.url
     environment.globals["modules"] = assets.modules
     environment.globals["desk_name"] = "Service desk"
@@ -38,7 +42,25 @@ def setup(app: web.Application) -> None:
 
 async def _from_request(request: web.Request) -> dict[str, Any]:
     theme = request.cookies.get("theme")
-    return {"theme": theme if theme in ("light", "dark") else None}
+    return {"theme": theme if theme in ("light", "dark") else None, "words": words.of_request(request)}
+
+
+@jinja2.pass_context
+def _gettext(context: jinja2.runtime.Context, message: str) -> str:
+    found: str = context["words"].gettext(message)
+    return found
+
+
+@jinja2.pass_context
+def _ngettext(context: jinja2.runtime.Context, one: str, many: str, number: int) -> str:
+    found: str = context["words"].ngettext(one, many, number)
+    return found
+
+
+@jinja2.pass_context
+def _said(context: jinja2.runtime.Context, value: Any) -> Any:
+    """Return what a page shows of the value: a text in the page's language."""
+    return context["words"].say(value) if isinstance(value, Text) else value
 
 
 def _timed(word: Callable[[int, int], str]) -> Callable[..., str]:
@@ -69,6 +91,7 @@ def _team_name(team_id: int, names: dict[int, str]) -> str:
 
 
 _FILTERS: dict[str, Callable[..., Any]] = {
+    "said": _said,
     "ago": _timed(wording.ago),
     "due": _timed(wording.due),
     "due_long": _timed(wording.due_long),
