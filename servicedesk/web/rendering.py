@@ -34,7 +34,8 @@ def setup(app: web.Application) -> None:
         context_processors=[_from_request],
     )
     environment = aiohttp_jinja2.get_env(app)
-    environment.install_gettext_callables(_gettext, _ngettext, newstyle=True)  # type: ignore[attr-defined]
+    environment.newstyle_gettext = True  # type: ignore[attr-defined]
+    environment.globals |= {"gettext": _gettext, "ngettext": _ngettext}
     environment.globals["asset"] = assets.url
     environment.globals["modules"] = assets.modules
     environment.globals["desk_name"] = "Service desk"
@@ -46,15 +47,18 @@ async def _from_request(request: web.Request) -> dict[str, Any]:
 
 
 @jinja2.pass_context
-def _gettext(context: jinja2.runtime.Context, message: str) -> str:
-    found: str = context["words"].gettext(message)
-    return found
+def _gettext(context: jinja2.runtime.Context, message: str, /, **values: Any) -> Markup:
+    return _filled(context, context["words"].gettext(message), values)
 
 
 @jinja2.pass_context
-def _ngettext(context: jinja2.runtime.Context, one: str, many: str, number: int) -> str:
-    found: str = context["words"].ngettext(one, many, number)
-    return found
+def _ngettext(context: jinja2.runtime.Context, one: str, many: str, number: int, /, **values: Any) -> Markup:
+    return _filled(context, context["words"].ngettext(one, many, number), {"num": number} | values)
+
+
+def _filled(context: jinja2.runtime.Context, message: str, values: dict[str, Any]) -> Markup:
+    """Return the message with its values: escaped, and those that are texts in the page's language."""
+    return Markup(message) % {name: _said(context, value) for name, value in values.items()}  # noqa: S704 -- our own
 
 
 @jinja2.pass_context
@@ -101,6 +105,13 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "markdown": _markdown,
     "initials": wording.initials,
     "status_label": wording.status_label,
+    "priority_label": wording.priority_label,
+    "priority_said": wording.priority_said,
+    "role_label": wording.role_label,
+    "sla_label": wording.sla_label,
+    "verdict_label": wording.verdict_label,
+    "preset_label": wording.preset_label,
+    "factor_said": wording.factor_said,
     "exclusion_label": wording.exclusion_label,
     "decision_text": wording.decision_text,
     "barred_label": wording.barred_label,

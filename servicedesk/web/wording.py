@@ -5,11 +5,13 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, tzinfo
 from typing import Any, Final
 
-from servicedesk.domain.assignment import BarredBy
+from servicedesk.domain.assignment import BarredBy, FactorName
 from servicedesk.domain.escalation import Target, Tier, WhenKind
-from servicedesk.domain.people import Preset
+from servicedesk.domain.people import Preset, Role
+from servicedesk.domain.sla import State
 from servicedesk.domain.tickets import Priority, Status
 from servicedesk.domain.times import DAY, HOUR, MINUTE, SECOND, Instant, parse
+from servicedesk.domain.words import say
 from servicedesk.domain.workflow import FACES
 
 STATUSES: Final = [(str(status), FACES[status].label) for status in Status]
@@ -288,3 +290,83 @@ def _field_text(name: str, value: Mapping[str, Any], names: Mapping[str, Mapping
             return f"clock: {str(after).replace('_', ' ')}"
     field = name.replace("_", " ")
     return f"cleared {field}" if after in (None, "") else f"set {field} to {after}"
+
+
+# What values are called -----------------------------------------------------------------------------------------
+
+_PRIORITY_LABELS: Final = {
+    Priority.LOW: say("Low"),
+    Priority.MEDIUM: say("Medium"),
+    Priority.HIGH: say("High"),
+    Priority.CRITICAL: say("Critical"),
+}
+_PRIORITIES_SAID: Final = {
+    Priority.LOW: say("Low priority"),
+    Priority.MEDIUM: say("Medium priority"),
+    Priority.HIGH: say("High priority"),
+    Priority.CRITICAL: say("Critical priority"),
+}
+_ROLE_LABELS: Final = {
+    Role.ADMIN: say("Admin"),
+    Role.SUPERVISOR: say("Supervisor"),
+    Role.AGENT: say("Agent"),
+    Role.CUSTOMER: say("Customer"),
+}
+_SLA_LABELS: Final = {
+    State.OK: say("In time"),
+    State.AT_RISK: say("At risk"),
+    State.BREACHED: say("Breached"),
+    State.PAUSED: say("Paused"),
+    State.MET: say("Met"),
+    State.NONE: say("No target"),
+}
+_VERDICT_LABELS: Final = {
+    "met": say("met"),
+    "breached": say("breached"),
+    "open": say("still open"),
+    "none": say("no promise"),
+}
+_PRESET_LABELS: Final = {
+    Preset.BALANCED: say("balanced"),
+    Preset.ROUND_ROBIN: say("round robin"),
+    Preset.SKILLS: say("by skills"),
+    Preset.MANUAL: say("by hand"),
+}
+_FACTORS_SAID: Final = {
+    FactorName.SPARE_CAPACITY: say("spare capacity"),
+    FactorName.IDLE_TIME: say("idle time"),
+    FactorName.SKILLS: say("skills"),
+    FactorName.CONTINUITY: say("continuity"),
+}
+
+
+def priority_label(priority: str) -> str:
+    return _PRIORITY_LABELS[Priority(priority)]
+
+
+def priority_said(priority: str) -> str:
+    """Return the priority so that it says by itself what it is."""
+    return _PRIORITIES_SAID[Priority(priority)]
+
+
+def role_label(role: str) -> str:
+    return _ROLE_LABELS[Role(role)]
+
+
+def sla_label(state: str) -> str:
+    return _SLA_LABELS[State(state)]
+
+
+def verdict_label(verdict: str) -> str:
+    """Return how a promise ended, in the middle of a sentence."""
+    return _VERDICT_LABELS[verdict]
+
+
+def preset_label(preset: str) -> str:
+    """Return how a team's tickets find their agent, in the middle of a sentence."""
+    return _PRESET_LABELS[Preset(preset)]
+
+
+def factor_said(name: str) -> str:
+    """Return what earned points, in the middle of a sentence."""
+    return _FACTORS_SAID[FactorName(name)]
