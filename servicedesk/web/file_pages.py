@@ -86,8 +86,8 @@ async def _text_face(call: Call, file: StoredFile, preview: TextPreview) -> tupl
 def coloured(found: Highlighted) -> Markup:
     """Return source with a class on each word that has a sort."""
     out = []
-    for sort, text in found.pieces:
-        escaped = escape(plain(text))
+    for sort, piece in found.pieces:
+        escaped = escape(plain(piece))
         out.append(f'<span class="w-{sort}">{escaped}</span>' if _CLASS.fullmatch(sort) else escaped)
     return Markup("".join(out))  # noqa: S704 -- every piece was escaped
 

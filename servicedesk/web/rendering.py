@@ -36,8 +36,7 @@ def setup(app: web.Application) -> None:
         context_processors=[_from_request],
     )
     environment = aiohttp_jinja2.get_env(app)
-    environment.install_gettext_callables(_gettext, _ngettext, newstyle=True)  # type: ignore[attr-defined]
-    # Jinja's own wrappers would put a text into another one in English.
+    environment.newstyle_gettext = True  # type: ignore[attr-defined]
     environment.globals |= {"gettext": _gettext, "ngettext": _ngettext}
     environment.globals["asset"] = assets.url
     environment.globals["modules"] = assets.modules
@@ -143,6 +142,8 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "factor_word": wording.factor_word,
     "clock_label": wording.clock_label,
     "clock_word": wording.clock_word,
+    "priority_said": wording.priority_said,
+    "verdict_label": wording.verdict_label,
     "exclusion_label": wording.exclusion_label,
     "decision_text": wording.decision_text,
     "barred_label": wording.barred_label,

@@ -425,3 +425,29 @@ def _field_text(name: str, value: Mapping[str, Any], names: Mapping[str, Mapping
     if after in (None, ""):
         return say("cleared {field}", field=field)
     return say("set {field} to {value}", field=field, value=after)
+
+
+# What values are called -----------------------------------------------------------------------------------------
+
+_PRIORITIES_SAID: Final = {
+    Priority.LOW: say("Low priority"),
+    Priority.MEDIUM: say("Medium priority"),
+    Priority.HIGH: say("High priority"),
+    Priority.CRITICAL: say("Critical priority"),
+}
+_VERDICT_LABELS: Final = {
+    "met": say("met"),
+    "breached": say("breached"),
+    "open": say("still open"),
+    "none": say("no promise"),
+}
+
+
+def priority_said(priority: str) -> str:
+    """Return the priority so that it says by itself what it is."""
+    return _PRIORITIES_SAID[Priority(priority)]
+
+
+def verdict_label(verdict: str) -> str:
+    """Return how a promise ended, in the middle of a sentence."""
+    return _VERDICT_LABELS[verdict]
