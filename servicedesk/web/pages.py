@@ -213,7 +213,11 @@ def _first_unread(shown: list[dict[str, Any]], seen: int | None, me: int) -> int
 
 def _history(conn: Connection, ticket_id: int, staff: bool) -> list[dict[str, Any]]:
     found = history.page(conn, ticket_id, after=0, limit=HISTORY, internal=staff)
-    return [msgspec.to_builtins(views.change(change, staff=staff)) for change in found]
+    shown = [msgspec.to_builtins(views.change(change, staff=staff)) for change in found]
+    for change in shown:
+        if change["reason"] == desk.CLOSED_BY_ITSELF:  # the text can be said otherwise, its copy cannot
+            change["reason"] = desk.CLOSED_BY_ITSELF
+    return shown
 
 
 def _names(conn: Connection, changes: list[dict[str, Any]], staff: bool) -> dict[str, dict[int, str]]:
