@@ -14,6 +14,7 @@ from servicedesk.store.db import Connection, Tx
 
 DESK_NAME: Final = "desk_name"
 TIME_ZONE: Final = "time_zone"
+PUBLIC_FORM: Final = "public_form"
 DEFAULT_NAME: Final = "Service desk"
 DEFAULT_ZONE: Final = "UTC"
 
@@ -64,6 +65,15 @@ def set_time_zone(tx: Tx, name: str) -> None:
     if not is_time_zone(name):
         raise invalid("/time_zone", "is no time zone like Europe/Berlin")
     meta.put(tx, TIME_ZONE, name)
+
+
+def public_form(conn: Connection) -> bool:
+    """Return whether people may write to the desk without an account."""
+    return meta.get(conn, PUBLIC_FORM, "off") == "on"
+
+
+def set_public_form(tx: Tx, on: bool) -> None:
+    meta.put(tx, PUBLIC_FORM, "on" if on else "off")
 
 
 def is_time_zone(name: str) -> bool:

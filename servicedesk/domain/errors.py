@@ -183,7 +183,8 @@ class TransitionRefused(Conflict):
 
     def __init__(self, reasons: Sequence[Reason]) -> None:
         super().__init__(
-            " ".join(r.message for r in reasons), reasons=[msgspec.to_builtins(r, enc_hook=str) for r in reasons]
+            " ".join(r.message for r in reasons),
+            reasons=[msgspec.to_builtins(r, enc_hook=str) for r in reasons],
         )
 
 

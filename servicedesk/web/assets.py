@@ -71,6 +71,7 @@ _NOT_AHEAD: Final = {
     "line.js",
     "worker.js",
     "alone.js",
+    "guests.js",
     "bell.js",
     "mentions.js",
     "resumable.js",

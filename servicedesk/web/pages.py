@@ -21,6 +21,7 @@ from servicedesk.store import (
     messages,
     notifications,
     people,
+    private_links,
     reading,
     tickets,
     watchers,
@@ -172,6 +173,7 @@ def _ticket(
         "deleted_files": stored_files.deleted_of_ticket(conn, ticket_id, limit=HISTORY) if staff else [],
         **(_receipt(conn, found, now) if staff else {}),
         "escalations": _escalations(conn, ticket_id) if staff else [],
+        "private_link": private_links.of_ticket(conn, ticket_id) if staff else None,
     }
 
 
