@@ -31,7 +31,8 @@ _LINK = "ticket_id, given_name, given_email, created_at, expires_at, used_at, en
 def who(conn: Connection, hashed: bytes, at: Instant) -> User | None:
     """Return the requester, bound to the ticket of this link; None when the link is none, or none any more.
 
-    It never stands for somebody of the staff, whatever became of its requester since.
+    It never stands for somebody of the staff, whatever became of its requester since. Nor does it bring their
+    language and time zone: nobody can see by them that the address which they typed is known here.
     """
     row = conn.execute(
         "SELECT l.ticket_id, u.id, u.email, u.name, u.role, u.is_active, u.max_tickets, u.skills, u.availability,"
@@ -42,7 +43,8 @@ def who(conn: Connection, hashed: bytes, at: Instant) -> User | None:
     ).fetchone()
     if row is None:
         return None
-    return msgspec.structs.replace(people.user_of(row), only_ticket=row["ticket_id"])
+    user = people.user_of(row)
+    return msgspec.structs.replace(user, language=None, time_zone=None, only_ticket=row["ticket_id"])
 
 
 def known(conn: Connection, hashed: bytes) -> PrivateLink | None:

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from servicedesk.domain.errors import RateLimited
 from servicedesk.domain.people import User
+from servicedesk.domain.words import say
 from servicedesk.web.space import require_room_for_upload
 
 AT_ONCE: Final = 256
@@ -39,11 +40,11 @@ class Admission:
         Whoever is nobody is known by their address, and who has a private link is not the person it stands for.
         """
         if self.running >= self._at_once:
-            raise RateLimited("Too many files are coming in; try again in a moment.", RETRY_MS)
+            raise RateLimited(say("Too many files are coming in; try again in a moment."), RETRY_MS)
         who = by if isinstance(by, str) else (by.id, by.only_ticket)
         is_staff = isinstance(by, User) and by.is_staff
         if not is_staff and self._running[who] >= self._a_customer:
-            raise RateLimited(f"At most {self._a_customer} files at a time, please.", RETRY_MS)
+            raise RateLimited(say("At most {n} files at a time, please.", n=self._a_customer), RETRY_MS)
         require_room_for_upload(self._app, self._announced + announced)
         self._running[who] += 1
         self._announced += announced

@@ -9,6 +9,7 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from servicedesk.domain.errors import NotFound
+from servicedesk.domain.words import say
 from servicedesk.web.api import Call
 
 PREFIX: Final = "/static/"
@@ -56,7 +57,7 @@ class Assets:
         try:
             return self._known[name]
         except KeyError:
-            raise NotFound("There is no such file.") from None
+            raise NotFound(say("There is no such file.")) from None
 
     def _load(self) -> None:
         paths = sorted(path for path in self._folder.rglob("*") if path.suffix in _TYPES)

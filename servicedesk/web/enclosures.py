@@ -1,6 +1,6 @@
 """Forms of people without an account: short texts, and files that are taken together with them or not at all."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Final
 
@@ -15,7 +15,7 @@ from servicedesk.domain.errors import (
     UnsupportedMedia,
     UploadStorageFull,
 )
-from servicedesk.domain.words import Text, count, say
+from servicedesk.domain.words import Text, begun, count, joined, say
 from servicedesk.media.blobs import Draft
 from servicedesk.web import intake, pace
 from servicedesk.web.api import Call
@@ -91,7 +91,7 @@ async def _take_file(call: Call, stack: AsyncExitStack, part: Part, received: Re
     size = LIMITS.size_of(rules.category_of(name.strip()))
     async for piece in part.pieces():
         if draft.size + len(piece) > size:
-            received.note(FILES, _about(name, rules.FileTooLarge("A file", size)))
+            received.note(FILES, _about(name, rules.FileTooLarge(say("A file"), size)))
             return
         await draft.write(piece)
         require_room_for_upload(call.app, 0)
@@ -114,19 +114,10 @@ async def judge(call: Call, received: Received) -> list[Judged]:
 
 def said(refusal: Refused) -> dict[str, str]:
     """Return what is wrong by the name of the form's field."""
-    words: dict[str, str] = {}
-    for name, message in _messages(refusal):
-        words[name] = f"{words[name]} {message}" if name in words else message
-    return words
-
-
-def _messages(refusal: Refused) -> Iterator[tuple[str, str]]:
-    if isinstance(refusal, Invalid):
-        for error in refusal.errors:
-            message = error.message
-            if not isinstance(message, Text):
-                message = message[:1].upper() + message[1:]
-            yield error.pointer.strip("/").partition("/")[0], message
+    words: dict[str, list[str]] = {}
+    for error in refusal.errors if isinstance(refusal, Invalid) else ():
+        words.setdefault(error.pointer.strip("/").partition("/")[0], []).append(begun(error.message))
+    return {name: joined(" ", messages) for name, messages in words.items()}
 
 
 def _about(name: str, refusal: Refused) -> Text:

@@ -18,7 +18,7 @@ from servicedesk.desk import tickets as desk_tickets
 from servicedesk.domain.errors import Conflict, Invalid, Refused, StorageFull
 from servicedesk.domain.files import NewFile
 from servicedesk.domain.tickets import BODY_MAX, Status
-from servicedesk.domain.words import Text, say
+from servicedesk.domain.words import joined, say
 from servicedesk.store import messages
 from servicedesk.store import private_links as stored
 from servicedesk.store.db import Connection
@@ -164,14 +164,9 @@ def _content(conn: Connection, call: Call, before: int | None) -> frame.Content:
     }
 
 
-def _words(refusal: Refused) -> str | Text:
-    if isinstance(refusal, Invalid):
-        return (
-            " ".join(enclosures.said(refusal).values())
-            if len(refusal.errors) > 1
-            else refusal.errors[0].message
-        )
-    return refusal.detail
+def _words(refusal: Refused) -> str:
+    """Return the refusal as a sentence; of bad fields what is said of each."""
+    return joined(" ", enclosures.said(refusal).values()) if isinstance(refusal, Invalid) else refusal.detail
 
 
 async def _note_use(call: Call) -> None:

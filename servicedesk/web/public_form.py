@@ -16,7 +16,7 @@ from servicedesk.domain.tickets import DESCRIPTION_MAX, TITLE_MAX
 from servicedesk.domain.times import DAY, SECOND
 from servicedesk.domain.words import count, say
 from servicedesk.store import private_links as links
-from servicedesk.web import auth, decode, enclosures, frame, intake, problems
+from servicedesk.web import auth, decode, enclosures, frame, intake, problems, words
 from servicedesk.web.admission import ADMISSION
 from servicedesk.web.api import Call
 from servicedesk.web.enclosures import Received
@@ -107,12 +107,12 @@ def _stamped(call: Call, shown: str) -> str:
     rest = found[0] + WRITTEN_IN - call.now
     if rest > 0:
         seconds = -(-rest // SECOND)
-        words = count(
+        wait = count(
             "That was quick. Please wait {n} second, then send it again.",
             "That was quick. Please wait {n} seconds, then send it again.",
             seconds,
         )
-        raise RateLimited(words, rest)
+        raise RateLimited(wait, rest)
     return found[1]
 
 
@@ -153,7 +153,7 @@ async def _again(call: Call, received: Received, refusal: Refused) -> web.Respon
         "lost_files": bool(received.files) or isinstance(refusal, UploadStorageFull),
     }
     answer = await _page(call, fields, stamp, content, status=problems.status_of(refusal))
-    if hdrs.RETRY_AFTER in (headers := problems.answer(refusal, "").headers):
+    if hdrs.RETRY_AFTER in (headers := problems.answer(refusal, "", words.of_request(call.request)).headers):
         answer.headers[hdrs.RETRY_AFTER] = headers[hdrs.RETRY_AFTER]
     return answer
 

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from servicedesk.domain.errors import RateLimited, Refused
 from servicedesk.domain.times import MINUTE, SECOND, Instant
-from servicedesk.domain.words import count
+from servicedesk.domain.words import count, say
 
 GUESSES: Final = 20
 WINDOW: Final = 15 * MINUTE
@@ -158,7 +158,9 @@ def _too_many_letters(milliseconds: int) -> RateLimited:
 
 def _paused(milliseconds: int) -> RateLimited:
     seconds = -(-milliseconds // SECOND)
-    return RateLimited(f"Too many wrong guesses; try again in {seconds} s.", milliseconds)
+    return RateLimited(
+        say("Too many wrong guesses; try again in {seconds} s.", seconds=seconds), milliseconds
+    )
 
 
 THROTTLE = web.AppKey("throttle", Throttle)

@@ -9,7 +9,7 @@ from aiohttp import hdrs, web
 
 from servicedesk import resources
 from servicedesk.domain.people import User
-from servicedesk.domain.words import Text
+from servicedesk.domain.words import Text, capital
 
 ENGLISH: Final = "en"
 LANGUAGES: Final[Mapping[str, str]] = {ENGLISH: "English", "de": "Deutsch"}
@@ -26,13 +26,19 @@ class Words:
 
     def say(self, text: str) -> str:
         """Return the text in this language, whatever it is made of."""
-        if not isinstance(text, Text):
+        if not isinstance(text, Text) or self.language == ENGLISH:
             return text
-        if text.many is None:
-            found = self._catalogue.gettext(text.template)
-        else:
+        if text.many is not None:
             found = self._catalogue.ngettext(text.template, text.many, text.number)
-        return found.format(**{name: self._value(value) for name, value in text.values.items()})
+        else:
+            # The catalogue has its own head under the empty id.
+            found = self._catalogue.gettext(text.template) if text.template else ""
+        said = found.format(**{name: self._value(value) for name, value in text.values.items()})
+        return capital(said) if text.is_begun else said
+
+    def plain(self, text: str) -> str:
+        """Return the text for JSON, which knows no texts that could be said otherwise."""
+        return str(self.say(text))
 
     def _value(self, value: object) -> object:
         return self.say(value) if isinstance(value, str) else value
