@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from servicedesk.desk import people as desk
+from servicedesk.desk.welcome import Welcome, greet
 from servicedesk.domain.errors import AlreadySetUp, invalid
 from servicedesk.domain.people import Role, User
 from servicedesk.domain.times import Instant
@@ -29,6 +30,8 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     desk_name: str = DEFAULT_NAME
     time_zone: str = DEFAULT_ZONE
     team: str = ""
+    welcome: Welcome | None = None
+    """What the first ticket says; without it there is none."""
 
 
 def begin(tx: Tx, start: Start, *, at: Instant) -> User:
@@ -46,6 +49,8 @@ def begin(tx: Tx, start: Start, *, at: Instant) -> User:
     )
     if start.team.strip():
         desk.create_team(tx, desk.NewTeam(name=start.team, member_ids=(admin.id,)), at=at)
+    if start.welcome is not None:
+        greet(tx, start.welcome, admin, at=at)
     return people.get(tx, admin.id)
 
 
