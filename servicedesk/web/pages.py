@@ -11,6 +11,7 @@ from servicedesk.desk import assignment, clocks, files, tiers
 from servicedesk.desk import messages as conversation
 from servicedesk.desk import tickets as desk
 from servicedesk.domain import mentions, views, workflow
+from servicedesk.domain.events import Action
 from servicedesk.domain.people import User
 from servicedesk.domain.tickets import Status, Ticket
 from servicedesk.domain.times import Instant
@@ -215,7 +216,11 @@ def _first_unread(shown: list[dict[str, Any]], seen: int | None, me: int) -> int
 
 def _history(conn: Connection, ticket_id: int, staff: bool) -> list[dict[str, Any]]:
     found = history.page(conn, ticket_id, after=0, limit=HISTORY, internal=staff)
-    return [msgspec.to_builtins(views.change(change, staff=staff)) for change in found]
+    return [
+        msgspec.to_builtins(views.change(change, staff=staff))
+        for change in found
+        if staff or change.type != Action.ESCALATED  # how urgent the desk takes it is its own affair
+    ]
 
 
 def _names(conn: Connection, changes: list[dict[str, Any]], staff: bool) -> dict[str, dict[int, str]]:
