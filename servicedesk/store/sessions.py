@@ -18,8 +18,6 @@ class Kind(StrEnum):
     """Somebody logged in; it ends with the log-out."""
     TOKEN = "token"  # noqa: S105
     """Made for a program; it ends when it is deleted."""
-    LINK = "link"
-    """The private link of one ticket, which is no row here."""
 
 
 class Known(msgspec.Struct, frozen=True):

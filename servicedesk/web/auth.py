@@ -37,7 +37,8 @@ class Caller(msgspec.Struct, frozen=True):
 
     user: User
     session_id: int
-    kind: Kind
+    """0 with a private link: it opens no session."""
+    kind: Kind | None
     csrf_token: str | None
     """What the caller's forms must carry; None when no cookie is in play."""
 
@@ -75,7 +76,7 @@ def identify_by_link(request: web.Request, at: Instant) -> Caller | None:
     if len(token) > _TOKEN_MAX:
         return None
     user = request.app[DB].peek(private_links.who, hash_of(token), at)
-    return Caller(user, 0, Kind.LINK, None) if user is not None else None
+    return Caller(user, 0, None, None) if user is not None else None
 
 
 def check_link_site(request: web.Request) -> None:
