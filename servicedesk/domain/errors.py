@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Final, Self
 
 import msgspec
+from msgspec.structs import asdict
 
 from servicedesk.domain.words import joined, say
 
@@ -110,7 +111,7 @@ class Invalid(Refused):
     def __init__(self, errors: Sequence[FieldError]) -> None:
         self.errors = tuple(errors)
         named = [joined(": ", (e.pointer or "/", e.message)) for e in errors]
-        super().__init__(joined("; ", named), errors=self.errors)
+        super().__init__(joined("; ", named), errors=[asdict(e) for e in self.errors])
 
 
 def invalid(pointer: str, message: str, code: str = "invalid") -> Invalid:
@@ -207,7 +208,7 @@ class TransitionRefused(Conflict):
     title = say("Move refused")
 
     def __init__(self, reasons: Sequence[Reason]) -> None:
-        super().__init__(joined(" ", [r.message for r in reasons]), reasons=tuple(reasons))
+        super().__init__(joined(" ", [r.message for r in reasons]), reasons=[asdict(r) for r in reasons])
 
 
 class ReopenWindowOver(Conflict):
