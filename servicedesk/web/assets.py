@@ -74,7 +74,9 @@ class Assets:
 
     def _load(self) -> None:
         paths = sorted(path for path in self._folder.rglob("*") if path.suffix in _TYPES)
-        self._known = {path.relative_to(self._folder).as_posix(): Asset(path, bare=not self.reload) for path in paths}
+        self._known = {
+            path.relative_to(self._folder).as_posix(): Asset(path, bare=not self.reload) for path in paths
+        }
         self.modules = tuple(name for name in self._known if name.endswith(".js") and name not in _NOT_AHEAD)
         every = "".join(asset.etag for asset in self._known.values())
         self.version = blake2b(every.encode(), digest_size=6).hexdigest()

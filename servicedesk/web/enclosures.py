@@ -123,7 +123,7 @@ def said(refusal: Refused) -> dict[str, str]:
 def _about(name: str, refusal: Refused) -> Text:
     why = refusal.errors[0].message if isinstance(refusal, Invalid) else refusal.detail
     readable = name.encode(errors="replace").decode()[:100]
-    return say("{name} was not taken: {why}", name=readable, why=why)
+    return say("The file {name} was not taken: {why}", name=readable, why=why)
 
 
 def _too_many() -> Text:

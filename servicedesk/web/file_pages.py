@@ -73,7 +73,7 @@ async def _face(call: Call, preview: previews.Preview) -> tuple[str, dict[str, A
         case TablePreview():
             cut = any(len(row) > COLUMNS_MAX for row in preview.rows)
             return "table", {"rows": [row[:COLUMNS_MAX] for row in preview.rows], "is_narrowed": cut}
-    return str(msgspec.to_builtins(preview)["kind"]), {}
+    return str(msgspec.to_builtins(preview, enc_hook=str)["kind"]), {}
 
 
 async def _text_face(call: Call, file: StoredFile, preview: TextPreview) -> tuple[str, dict[str, Any]]:
