@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
 from servicedesk.desk import setup
@@ -259,3 +260,27 @@ async def test_an_empty_view_of_a_customer_who_has_tickets_does_not_say_that_the
     other = await windows.open(new, "/")
     await expect(other.get_by_role("link", name="Write your first ticket")).to_be_visible()
     assert agent.id
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_whoever_needs_help_to_read_finds_nothing_in_the_way(
+    desk: Desk, windows: Windows, scheme: str
+) -> None:
+    await desk.db.write(setup.set_public_form, True)
+    agent = await desk.agent(name="Mara Lind")
+    page = await windows.open(None, "/new", color_scheme=scheme, viewport={"width": 390, "height": 844})
+    found = {"form": (await Axe().run(page)).response["violations"]}
+    await page.get_by_role("button", name="Send").evaluate("button => button.form.noValidate = true")
+    await page.get_by_role("button", name="Send").click()
+    await expect(page.get_by_role("alert")).to_be_visible()
+    found["refused"] = (await Axe().run(page)).response["violations"]
+    link = await write(desk, page, RECEIPT)
+    found["sent"] = (await Axe().run(page)).response["violations"]
+    await agent.post("/api/tickets/1/messages", {"body": "Here it is."})
+    await page.goto(link)
+    found["ticket"] = (await Axe().run(page)).response["violations"]
+    await page.get_by_role("link", name="receipt.png", exact=True).click()
+    await page.get_by_role("img", name="receipt.png").wait_for()
+    found["file"] = (await Axe().run(page)).response["violations"]
+
+    assert {name: [v["id"] for v in violations] for name, violations in found.items() if violations} == {}
