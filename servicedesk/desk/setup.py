@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from servicedesk.desk import people as desk
+from servicedesk.desk.welcome import Welcome, greet
 from servicedesk.domain.errors import AlreadySetUp, invalid
 from servicedesk.domain.people import Role, User
 from servicedesk.domain.times import Instant
@@ -15,6 +16,7 @@ from servicedesk.store.db import Connection, Tx
 
 DESK_NAME: Final = "desk_name"
 TIME_ZONE: Final = "time_zone"
+PUBLIC_FORM: Final = "public_form"
 DEFAULT_NAME: Final = "Service desk"
 DEFAULT_ZONE: Final = "UTC"
 
@@ -28,6 +30,8 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     desk_name: str = DEFAULT_NAME
     time_zone: str = DEFAULT_ZONE
     team: str = ""
+    welcome: Welcome | None = None
+    """What the first ticket says; without it there is none."""
 
 
 def begin(tx: Tx, start: Start, *, at: Instant) -> User:
@@ -45,6 +49,8 @@ def begin(tx: Tx, start: Start, *, at: Instant) -> User:
     )
     if start.team.strip():
         desk.create_team(tx, desk.NewTeam(name=start.team, member_ids=(admin.id,)), at=at)
+    if start.welcome is not None:
+        greet(tx, start.welcome, admin, at=at)
     return people.get(tx, admin.id)
 
 
@@ -72,6 +78,15 @@ def set_time_zone(tx: Tx, name: str) -> None:
     if not is_time_zone(name):
         raise invalid("/time_zone", say("is no time zone like Europe/Berlin"))
     meta.put(tx, TIME_ZONE, name)
+
+
+def public_form(conn: Connection) -> bool:
+    """Return whether people may write to the desk without an account."""
+    return meta.get(conn, PUBLIC_FORM, "off") == "on"
+
+
+def set_public_form(tx: Tx, on: bool) -> None:
+    meta.put(tx, PUBLIC_FORM, "on" if on else "off")
 
 
 def is_time_zone(name: str) -> bool:
