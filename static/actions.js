@@ -5,7 +5,7 @@ import { call } from "./api.js";
 import { refreshTicket } from "./ticket.js";
 import { refreshList, currentRow } from "./list.js";
 import { openMenu } from "./picker.js";
-import { toast, complain } from "./toasts.js";
+import { toast, complain, wayBack } from "./toasts.js";
 
 const path = (id, what = "") => `/api/tickets/${id}${what && `/${what}`}`;
 const label = (select, value) => [...(select?.options ?? [])].find((o) => o.value === String(value))?.textContent ?? String(value);
@@ -42,7 +42,7 @@ export const setStatus = (id, status, comment) => inTurn(async () => {
       refreshTicket();
       return;
     }
-    const back = before.status !== "new" && before.status !== status ? () => put(before.status, "Undone") : undefined;
+    const back = before.status !== "new" && before.status !== status ? async () => { for (const to of wayBack(status, before.status)) await put(to, "Undone"); } : undefined;
     await change(() => put(status, comment), `Status: ${label($("#status"), status)}`, back);
   } catch (error) { complain(error); refreshTicket(); }
 });
@@ -110,6 +110,7 @@ export function hold() {
 // The forms of the properties -----------------------------------------------------------------------------
 
 function askWhy(form) {
+  if (!form.checkVisibility()) location.hash = "properties"; // in one column they are behind a tab
   form.setAttribute("data-hold", "");
   const box = $(".ask", form);
   box.dataset.open = "";

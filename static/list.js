@@ -6,7 +6,7 @@ import { morph } from "./morph.js";
 import { live } from "./live.js";
 import { refreshPart } from "./nav.js";
 import { refresh as refreshTimes } from "./times.js";
-import { toast, complain } from "./toasts.js";
+import { toast, complain, wayBack } from "./toasts.js";
 import { openMenu } from "./picker.js";
 
 const BATCH = 100;
@@ -140,7 +140,8 @@ async function act(ids, change, label) {
     clearSelection();
     refreshList();
     const text = `${label}: ${done.length} done${failed.length ? `, ${failed.length} not` : ""}`;
-    toast(text, { undo: done.length ? () => undo(done, change, before) : undefined });
+    const back = done.filter((id) => change.action !== "status" || before.get(id).status !== "new"); // nothing returns to new
+    toast(text, { undo: back.length ? () => undo(back, change, before) : undefined });
     if (failed.length) report(text, failed);
   } catch (error) { complain(error); }
 }
@@ -170,7 +171,7 @@ async function undo(ids, change, before) {
   for (const id of ids) {
     const was = before.get(id) ?? {};
     const back = {
-      status: { status: was.status, comment: "Undone" }, priority: { priority: was.priority },
+      status: { way: wayBack(change.status, was.status) }, priority: { priority: was.priority },
       assign: { assigned_to: was.assignee ? Number(was.assignee) : null }, tag: { remove_tags: change.add_tags },
     }[change.action];
     const key = JSON.stringify(back);
@@ -178,9 +179,15 @@ async function undo(ids, change, before) {
     groups.get(key).ids.push(id);
   }
   try {
-    for (const { back, ids: some } of groups.values()) await bulk(some, { action: change.action, ...back });
-    toast("Undone");
+    const results = new Map();
+    for (const { back: { way, ...back }, ids: some } of groups.values()) {
+      for (const step of way?.map((status) => ({ status, comment: "Undone" })) ?? [back]) {
+        for (const each of await bulk(some, { action: change.action, ...step })) results.set(each.id, each);
+      }
+    }
+    const failed = [...results.values()].filter((r) => !r.ok);
     refreshList();
+    if (!failed.length) toast("Undone"); else report(`Undone: ${ids.length - failed.length} done, ${failed.length} not`, failed);
   } catch (error) { complain(error); }
 }
 

@@ -21,4 +21,7 @@ export function toast(text, { undo, action, bad = false } = {}) {
   return close;
 }
 
+// From where a ticket is to where it was: what is done is reopened first.
+export const wayBack = (here, was) => ((here === "resolved" && was !== "closed") || here === "closed") && was !== "open" ? ["open", was] : [was];
+
 export const complain = (error) => { if (error?.name !== "AbortError") toast(error.message, { bad: true }); };
