@@ -26,6 +26,7 @@ export function move(step, extend = false) {
     anchor ??= here < 0 ? next : all[here];
     select(anchor, true);
     select(next, true);
+    drawSelection();
   }
   focusRow(next);
 }
@@ -65,7 +66,6 @@ function pick(row, extend) {
 
 function select(row, yes) {
   if (yes) selected.add(idOf(row)); else selected.delete(idOf(row));
-  drawSelection();
 }
 
 export function clearSelection() {
@@ -105,7 +105,7 @@ function drawBulk() {
     el("strong", { class: "nums" }, `${selected.size} selected`), el("span", { class: "grow" }),
     button("Set status…", (at) => bulkMenu(at, "status")), button("Set priority…", (at) => bulkMenu(at, "priority")),
     button("Assign…", (at) => bulkMenu(at, "assign")), button("Add tag…", (at) => bulkMenu(at, "tag")),
-    button("Select all", () => { for (const row of rows()) select(row, true); }), button("Clear", clearSelection)));
+    button("Select all", () => { for (const row of rows()) select(row, true); drawSelection(); }), button("Clear", clearSelection)));
 }
 
 export const selection = () => [...selected];

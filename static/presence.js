@@ -5,6 +5,8 @@ import { live } from "./live.js";
 
 const MOST = 6;
 const people = new Map();
+const typing = new Map(); // person → reply or note
+let viewers = [];
 
 function drawDesk() {
   const box = $("#here");
@@ -14,14 +16,14 @@ function drawDesk() {
   if (here.length > MOST) box.append(Object.assign(document.createElement("span"), { className: "tiny muted", textContent: ` +${here.length - MOST}` }));
 }
 
-function drawViewers(viewers) {
+function drawViewers() {
   const box = $("#viewers");
   if (!box) return;
   const others = viewers.filter((v) => v.id !== me.id);
   box.setAttribute("data-hold", "");
   box.replaceChildren(...others.map((v) => {
     const face = avatar(v);
-    face.title = `${v.name} is ${{ viewing: "looking at this ticket", reply: "typing a reply", note: "typing a note" }[v.state] ?? "here"}`;
+    face.title = `${v.name} is ${{ viewing: "looking at this ticket", reply: "typing a reply", note: "typing a note" }[typing.get(v.id) ?? v.state] ?? "here"}`;
     return face;
   }));
 }
@@ -32,9 +34,15 @@ export function start() {
     for (const entry of list) if (entry.user) people.set(entry.user.id, entry);
     drawDesk();
   });
+  live.on("user_typing", (data) => {
+    if (data.ticket_id !== openTicket()) return;
+    if (data.typing) typing.set(data.user.id, data.mode ?? "reply"); else typing.delete(data.user.id);
+    drawViewers();
+  });
+  document.addEventListener("desk:page", () => { typing.clear(); viewers = []; });
   live.on("presence_update", (data) => {
     if (data.viewers) {
-      if (data.ticket_id === openTicket()) drawViewers(data.viewers);
+      if (data.ticket_id === openTicket()) { ({ viewers } = data); drawViewers(); }
     } else if (data.user) {
       people.set(data.user.id, data);
       drawDesk();

@@ -18,7 +18,7 @@ async def a_desk_with_everything(desk: Desk) -> Client:
     """A desk on which every view holds something: of each status, in time, late and nearly late."""
     agent, boss = await desk.agent(name="Mara Lind"), await desk.person(Role.SUPERVISOR)
     targets = {"high": {"first_response_s": 3600, "resolution_s": 7200}}
-    await boss.post("/api/sla/policies/", {"name": "Fast", "targets": targets})
+    await boss.post("/api/sla/policies/", {"name": "Fast", "targets": targets, "is_default": True})
     desk.clock.advance(-3 * HOUR)
     await agent.ticket("Late", priority="high", auto_assign=False)
     desk.clock.advance(2 * HOUR + 5 * MINUTE)

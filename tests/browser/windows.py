@@ -53,6 +53,7 @@ class Windows:
         if has_own_line:
             await context.add_init_script("delete globalThis.SharedWorker")
         context.set_default_timeout(PATIENCE)
+        context.set_default_navigation_timeout(2 * PATIENCE)
         self._contexts.append(context)
         if person is not None:
             await context.add_cookies([{"name": "servicedesk", "value": person.token, "url": self.desk.url}])
