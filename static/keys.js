@@ -6,7 +6,12 @@ import * as actions from "./actions.js";
 import { write } from "./composer.js";
 
 // Not needed for the first view, but there before anybody asks, and when the line is down.
-const palette = async () => (await import("./palette.js")).open();
+let early = null; // what is typed while it is on its way
+const palette = async () => {
+  if (early !== null) return;
+  early = "";
+  try { const { open } = await import("./palette.js"); open(early); } finally { early = null; }
+};
 const follow = (id) => { const link = document.getElementById(id); if (link && !link.hidden) link.click(); };
 const many = (action) => list.selection().length && list.bulkMenu($("#bulk"), action);
 
@@ -54,6 +59,7 @@ export function help() {
 function pressed(event) {
   if (event.isComposing || event.defaultPrevented) return;
   if ((event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "k") { event.preventDefault(); palette(); return; }
+  if (early !== null && event.key.length === 1) { event.preventDefault(); early += event.key; return; }
   if (event.ctrlKey || event.metaKey || event.altKey || $("dialog[open]") || isTyping(event.target)) return;
   if (event.key === "Escape") { list.clearSelection(); return; }
   if (event.key === "Enter" && event.target.matches?.(".row-ticket")) { event.preventDefault(); list.openCurrent(); return; }

@@ -12,7 +12,7 @@ import { write } from "./composer.js";
 const KEY = `recent:${me.id}`, MOST = 12;
 let box = null, found = [], asking = 0, staff = null;
 
-export function open() {
+export function open(query = "") {
   if (box) { box.close(); return; }
   const items = everything();
   const parts = picker({
@@ -26,6 +26,7 @@ export function open() {
   parts.input.addEventListener("input", () => look(parts));
   document.body.append(box);
   box.showModal();
+  parts.input.value = query;
   parts.draw();
   parts.input.focus();
   if (me.isStaff && !staff && !actions.people().length) {

@@ -1,8 +1,9 @@
 """Everything within two keys, and none of them while somebody types."""
 
+import asyncio
 from typing import Final
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.browser.windows import Windows, is_live, on_every_screen, press
 from tests.served import Client, Desk
@@ -158,6 +159,27 @@ async def test_the_palette_assigns_and_goes_places(desk: Desk, windows: Windows)
             await expect(page.get_by_label("Assignee", exact=True)).to_have_value(str(agent.id))
         else:
             await expect(page.get_by_role("heading", name=outcome, exact=True)).to_be_visible()
+
+
+async def test_what_is_typed_before_the_palette_is_there_is_not_lost(desk: Desk, windows: Windows) -> None:
+    agent, page = await ticket_of(desk, windows)
+    go = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await go.wait()
+        await route.continue_()
+
+    await page.route("**/palette.js", hold)
+    await page.goto("/tickets/1")
+    await is_live(page)
+    await page.keyboard.press("Control+k")
+    await page.keyboard.type("ass mar")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    go.set()
+    await expect(page.get_by_role("dialog").get_by_role("combobox")).to_have_value("ass mar")
+    await page.keyboard.press("Enter")
+
+    await expect(page.get_by_label("Assignee", exact=True)).to_have_value(str(agent.id))
 
 
 async def test_the_palette_has_what_was_used_last_at_its_top(desk: Desk, windows: Windows) -> None:

@@ -14,7 +14,9 @@ pytestmark = on_every_screen
 async def a_few_tickets(desk: Desk) -> Client:
     agent, other = await desk.agent(name="Mara Lind"), await desk.agent(name="Yuki Tanaka")
     requester = {"email": "carla@shop.example", "name": "Carla Weiss"}
-    await agent.ticket("The printer is on fire", priority="critical", requester=requester, assigned_to=agent.id)
+    await agent.ticket(
+        "The printer is on fire", priority="critical", requester=requester, assigned_to=agent.id
+    )
     await agent.ticket("The printer is out of paper", priority="low", tags=["paper"], assigned_to=other.id)
     await agent.ticket("No light", description="The lamp burns no more.", auto_assign=False)
     await agent.put("/api/tickets/2/status", {"status": "closed", "comment": "Paper is there again"})

@@ -19,7 +19,9 @@ async def a_ticket_with_a_pause(desk: Desk) -> Client:
     """A ticket of an hour's age, of which it waited twenty minutes for its requester."""
     boss = await desk.person(Role.SUPERVISOR)
     pauses = {"first_response": ["pending"], "resolution": ["pending"]}
-    await boss.post("/api/sla/policies/", {"name": "Support", "targets": TARGETS, "pauses": pauses, "is_default": True})
+    await boss.post(
+        "/api/sla/policies/", {"name": "Support", "targets": TARGETS, "pauses": pauses, "is_default": True}
+    )
     agent = await desk.agent()
     desk.clock.advance(-60 * MINUTE)
     await agent.ticket(requester={"email": "c@shop.example", "name": "Carla"})

@@ -141,7 +141,9 @@ async def test_an_avatar_and_the_bar_say_who_types_what(desk: Desk, windows: Win
     for kind, label in (("a reply", "Reply"), ("a note", "Internal note")):
         await press(theirs.get_by_role("tab", name=label.split()[-1], exact=False))
         await theirs.get_by_label(label).press_sequentially("I know")
-        await expect(ours.get_by_role("status").filter(has_text=f"Yuki Tanaka is typing {kind}")).to_be_visible()
+        await expect(
+            ours.get_by_role("status").filter(has_text=f"Yuki Tanaka is typing {kind}")
+        ).to_be_visible()
         await expect(face).to_have_attribute("title", f"Yuki Tanaka is typing {kind}")
         await theirs.get_by_label(label).fill("")
         await expect(face).to_have_attribute("title", "Yuki Tanaka is looking at this ticket")

@@ -42,7 +42,11 @@ async def many(agent: Client, titles: Iterable[str], **fields: Any) -> list[int]
 
 @pytest.mark.parametrize(
     ("start", "there", "label"),
-    [("open", "pending", "Pending"), ("in_progress", "resolved", "Resolved"), ("pending", "closed", "Closed")],
+    [
+        ("open", "pending", "Pending"),
+        ("in_progress", "resolved", "Resolved"),
+        ("pending", "closed", "Closed"),
+    ],
 )
 async def test_a_status_is_taken_back_for_everybody(
     desk: Desk, windows: Windows, start: str, there: str, label: str

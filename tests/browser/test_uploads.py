@@ -107,7 +107,9 @@ async def test_a_drop_elsewhere_leads_nowhere_and_says_where_to_drop(
         await page.evaluate("window.isStillHere = true")
         await drop(page, page.get_by_role("search"), tmp_path / "a.txt")
         if path == "/tickets/1":
-            await expect(page.locator(".toast")).to_contain_text("Drop files on the conversation to add them.")
+            await expect(page.locator(".toast")).to_contain_text(
+                "Drop files on the conversation to add them."
+            )
         assert await page.evaluate("window.isStillHere")
         await expect(page).to_have_url(f"{desk.url}{path}")
         assert len(page.context.pages) == 1
@@ -252,7 +254,9 @@ async def test_files_go_up_three_at_a_time_each_with_its_row(desk: Desk, windows
         await route.continue_()
 
     await page.route("**/api/files/upload", hold)
-    await choose(page, *(chosen("same.txt", f"Number {n}".encode()) for n in range(4)), chosen("red.png", picture()))
+    await choose(
+        page, *(chosen("same.txt", f"Number {n}".encode()) for n in range(4)), chosen("red.png", picture())
+    )
     rows = page.locator(".upload")
     await expect(rows.locator(".name")).to_have_text(["same.txt"] * 4 + ["red.png"])
     await expect(rows.locator("progress")).to_have_count(5)
