@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PILLOW := 12.3.0
 CACHE := .cache
 
-.PHONY: run test test-slow check bench setup browser npm corpus clean
+.PHONY: run test test-slow check bench words setup browser npm corpus clean
 
 run: $(VENV)/.ready
 	$(BIN)/servicedesk serve
@@ -22,6 +22,9 @@ check: $(VENV)/.ready-test
 
 bench: $(VENV)/.ready-test
 	$(BIN)/python -m bench
+
+words: $(VENV)/.ready-test
+	$(BIN)/python packaging/words.py
 
 setup: $(VENV)/.ready-test
 

@@ -8,6 +8,7 @@ import msgspec
 from servicedesk.domain.errors import NotFound
 from servicedesk.domain.people import User
 from servicedesk.domain.times import Instant
+from servicedesk.domain.words import say
 from servicedesk.store import people
 from servicedesk.store.db import Connection, Tx
 
@@ -50,7 +51,7 @@ def alive(conn: Connection, session_id: int, at: Instant) -> Known | None:
 def _known(conn: Connection, which: str, value: bytes | int, at: Instant) -> Known | None:
     row = conn.execute(
         "SELECT s.id AS session_id, s.kind, s.expires_at, u.id, u.email, u.name, u.role, u.is_active, u.max_tickets,"
-        f" u.skills, u.availability, u.calendar_id, u.created_at, {people.TEAMS_OF}"
+        f" u.skills, u.availability, u.calendar_id, u.language, u.time_zone, u.created_at, {people.TEAMS_OF}"
         " FROM sessions s JOIN users u ON u.id = s.user_id"
         f" WHERE {which} AND (s.expires_at IS NULL OR s.expires_at > ?) AND u.is_active = 1",
         (value, at),
@@ -107,7 +108,7 @@ def token(conn: Connection, user_id: int, token_id: int) -> Token:
         (token_id, user_id),
     ).fetchone()
     if row is None:
-        raise NotFound(f"You have no token {token_id}.")
+        raise NotFound(say("You have no token {token_id}.", token_id=token_id))
     return _token(row)
 
 

@@ -5,7 +5,7 @@ import re
 
 from playwright.async_api import Page, expect
 
-from tests.browser.windows import Windows, choose, is_live, on_every_screen, press, show_details
+from tests.browser.windows import Windows, becomes_true, choose, is_live, on_every_screen, press, show_details
 from tests.served import Desk
 
 pytestmark = on_every_screen
@@ -200,7 +200,7 @@ async def test_what_was_typed_a_second_ago_is_kept_where_the_line_is_down(
     await page.route("**/drafts", lambda route: route.abort())
 
     await page.get_by_label("Reply").press_sequentially("Half a sent")
-    await page.wait_for_function("Object.keys(localStorage).some(key => key.startsWith('draft:'))")
+    await becomes_true(page, "Object.keys(localStorage).some(key => key.startsWith('draft:'))")
     await kill(page)
 
     again = await windows.tab(page.context, "/tickets/1")

@@ -16,7 +16,7 @@ from yarl import URL
 
 from servicedesk.web.space import GAUGE, Space
 from tests import files_made_up as made_up
-from tests.browser.windows import Windows, is_live, on_every_screen, press
+from tests.browser.windows import Windows, becomes_true, is_live, on_every_screen, press
 from tests.rail import Rail
 from tests.served import Desk
 from tests.stalls import held_up
@@ -286,11 +286,9 @@ async def test_on_a_narrow_line_the_bar_moves_and_cancel_cuts_it(desk: Desk, win
     await choose(page, chosen("slow.log", b"x" * 3_000_000))
     bar = page.locator(".upload progress")
     await expect(bar).to_have_js_property("max", 100)
-    await page.wait_for_function("document.querySelector('.upload progress')?.value > 0")
+    await becomes_true(page, "document.querySelector('.upload progress')?.value > 0")
     first = await bar.evaluate("bar => bar.value")
-    await page.wait_for_function(
-        "first => document.querySelector('.upload progress')?.value > first", arg=first
-    )
+    await becomes_true(page, f"document.querySelector('.upload progress')?.value > {first}")
     assert first < 100
     await press(page.get_by_role("button", name="Cancel"))
 
@@ -357,8 +355,8 @@ async def test_thumbnails_move_nothing_when_they_come(desk: Desk, windows: Windo
     before = await page.locator("[data-message]").last.bounding_box()
     await page.evaluate("window.moved = 0")
     go.set()
-    await page.wait_for_function(
-        "[...document.querySelectorAll('[data-message] .file-face img')].every(i => i.naturalWidth)"
+    await becomes_true(
+        page, "[...document.querySelectorAll('[data-message] .file-face img')].every(i => i.naturalWidth)"
     )
 
     assert await page.locator("[data-message]").last.bounding_box() == before

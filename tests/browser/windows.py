@@ -1,5 +1,6 @@
 """Windows that people have open on the desk."""
 
+import asyncio
 import re
 from typing import Any, Final
 
@@ -81,6 +82,13 @@ class Windows:
 
 async def is_live(page: Page) -> None:
     await page.locator('#line[data-state="online"]').wait_for()
+
+
+async def becomes_true(page: Page, expression: str) -> None:
+    """Wait until the page says so. (Playwright's own waiting evaluates text in the page, which the policy forbids.)"""
+    async with asyncio.timeout(PATIENCE / 1000):
+        while not await page.evaluate(expression):
+            await asyncio.sleep(0.02)
 
 
 async def press(target: Locator) -> None:
