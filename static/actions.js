@@ -5,7 +5,7 @@ import { call } from "./api.js";
 import { refreshTicket } from "./ticket.js";
 import { refreshList, currentRow } from "./list.js";
 import { openMenu } from "./picker.js";
-import { toast, complain } from "./toasts.js";
+import { toast, complain, stepsBack } from "./toasts.js";
 import { t } from "./words.js";
 
 /** @typedef {HTMLSelectElement | null} Select */
@@ -75,8 +75,8 @@ export const setStatus = (id, status, comment) => inTurn(async () => {
     refreshTicket();
     return;
   }
-  const back = before.status !== "new" && before.status !== status ? () => put(before.status, t("Undone")) : undefined;
-  await change(() => put(status, comment), t("Status: {status}", { status: label(statuses(), status) }), back);
+  const back = async () => { for (const to of stepsBack(status, before.status)) await put(to, t("Undone")); };
+  await change(() => put(status, comment), t("Status: {status}", { status: label(statuses(), status) }), before.status !== "new" && before.status !== status ? back : undefined);
 });
 
 /**
@@ -171,6 +171,7 @@ export async function hold() {
 /** @param {HTMLFormElement | null} form */
 function askWhy(form) {
   if (!form) return;
+  if (!form.checkVisibility()) location.hash = "properties"; // in one column they are behind a tab
   form.setAttribute("data-hold", "");
   const box = the(".ask", form);
   box.dataset.open = "";

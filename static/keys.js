@@ -45,7 +45,18 @@ const STAFF = "xXJKnmaipez";
 export const known = new Map(Object.entries(KEYS).filter(([key]) => me.isStaff || !STAFF.includes(key)));
 
 // Not needed for the first view, but there before anybody asks, and when the line is down.
-async function palette() { (await import("./palette.js")).open(); }
+async function palette() {
+  if (early !== null) return;
+  early = "";
+  try {
+    const { open } = await import("./palette.js");
+    open(early);
+  } finally { early = null; }
+}
+
+/** What is typed while the palette is on its way. @type {string | null} */
+let early = null;
+
 export async function help() { (await import("./help.js")).open(); }
 
 /** What a key does on a row of the list. @type {Record<string, (event: KeyboardEvent) => void>} */
@@ -61,6 +72,7 @@ function pressed(event) {
   const { key } = event, on = event.target instanceof Element ? event.target : null;
   if (event.isComposing || event.defaultPrevented) return;
   if ((event.ctrlKey || event.metaKey) && !event.altKey && key.toLowerCase() === "k") { event.preventDefault(); palette(); return; }
+  if (early !== null && key.length === 1) { event.preventDefault(); early += key; return; }
   if (event.ctrlKey || event.metaKey || event.altKey || $("dialog[open]") || isTyping(on)) return;
   if (key === "Escape") { list.clearSelection(); return; }
   let run = on?.matches(".row-ticket") ? ON_ROW[key] : undefined;

@@ -6,7 +6,7 @@ import { morph } from "./morph.js";
 import { live } from "./live.js";
 import { refreshPart } from "./nav.js";
 import { refresh as refreshTimes } from "./times.js";
-import { toast, complain } from "./toasts.js";
+import { toast, complain, stepsBack } from "./toasts.js";
 import { openMenu } from "./picker.js";
 import { t } from "./words.js";
 
@@ -165,7 +165,8 @@ async function act(ids, change, label) {
     refreshList();
     const values = { label, done: done.length, failed: failed.length };
     const text = failed.length ? t("{label}: {done} done, {failed} not", values) : t("{label}: {done} done", values);
-    toast(text, { undo: done.length ? () => undo(done, change, before) : undefined });
+    const back = done.filter((id) => change.action !== "status" || before.get(id)?.status !== "new"); // nothing returns to new
+    toast(text, { undo: back.length ? () => undo(back, change, before) : undefined });
     if (failed.length) report(text, failed);
   } catch (error) { complain(error); }
 }
@@ -199,17 +200,17 @@ function report(title, failed) {
 }
 
 /**
- * What leads back to what a row said before.
+ * What leads back to what a row said before, one after the other.
  * @param {BulkChange} change
  * @param {DOMStringMap} was
- * @returns {BulkChange}
+ * @returns {BulkChange[]}
  */
-function wayBack({ action, add_tags: added }, was) {
+function wayBack({ action, status = "", add_tags: added }, was) {
   switch (action) {
-    case "status": return { action, status: was.status, comment: t("Undone") };
-    case "priority": return { action, priority: was.priority };
-    case "assign": return { action, assigned_to: was.assignee ? Number(was.assignee) : null };
-    case "tag": return { action, remove_tags: added };
+    case "status": return stepsBack(status, was.status ?? "").map((to) => ({ action, status: to, comment: t("Undone") }));
+    case "priority": return [{ action, priority: was.priority }];
+    case "assign": return [{ action, assigned_to: was.assignee ? Number(was.assignee) : null }];
+    case "tag": return [{ action, remove_tags: added }];
   }
 }
 
@@ -220,7 +221,7 @@ function wayBack({ action, add_tags: added }, was) {
  * @param {Map<number, DOMStringMap>} before
  */
 async function undo(ids, change, before) {
-  /** @type {Map<string, { back: BulkChange, some: number[] }>} */
+  /** @type {Map<string, { back: BulkChange[], some: number[] }>} */
   const groups = new Map();
   for (const id of ids) {
     const back = wayBack(change, before.get(id) ?? {}), key = JSON.stringify(back);
@@ -230,7 +231,9 @@ async function undo(ids, change, before) {
   }
   try {
     const failed = [];
-    for (const { back, some } of groups.values()) failed.push(...(await bulk(some, back)).filter((r) => !r.ok));
+    for (const { back, some } of groups.values()) {
+      for (const step of back) failed.push(...(await bulk(some, step)).filter((r) => !r.ok));
+    }
     toast(t("Undone"));
     if (failed.length) report(t("What was not undone"), failed);
     refreshList();
@@ -323,5 +326,6 @@ export function start() {
   live.on("ticket_updated", changed);
   live.on("new_message", changed);
   live.on("file_uploaded", changed);
+  live.on("notifications_read", refreshList); // read in another window
   live.on("resync", refreshList);
 }

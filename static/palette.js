@@ -22,7 +22,7 @@ let asking = 0;
 /** Who can be assigned, where the page does not say it. @type {Item[] | null} */
 let staff = null;
 
-export function open() {
+export function open(query = "") {
   if (box) { box.close(); return; }
   const items = recentFirst([...onTicket(), ...places(), ...tickets()], kept.get(KEY) ?? []);
   const parts = picker({
@@ -36,6 +36,7 @@ export function open() {
   parts.input.addEventListener("input", () => look(parts));
   document.body.append(box);
   box.showModal();
+  parts.input.value = query;
   parts.draw();
   parts.input.focus();
   if (me.isStaff && !staff && !actions.people().length) askForStaff();

@@ -7,6 +7,10 @@ import { t } from "./words.js";
 const MOST = 6;
 /** @type {Map<number, UserPresence>} */
 const people = new Map();
+/** What somebody writes on the open ticket. @type {Map<number, string>} */
+const typing = new Map();
+/** @type {Viewer[]} */
+let viewers = [];
 
 function drawDesk() {
   const box = $("#here");
@@ -16,14 +20,15 @@ function drawDesk() {
   if (here.length > MOST) box.append(el("span", { class: "tiny muted" }, ` +${here.length - MOST}`));
 }
 
-/** @param {Viewer[]} viewers */
-function drawViewers(viewers) {
+function drawViewers() {
   const box = $("#viewers");
   if (!box) return;
   box.setAttribute("data-hold", "");
   box.replaceChildren(...viewers.filter((v) => v.id !== me.id).map((v) => {
     const face = avatar(v), { name } = v;
-    face.title = v.state === "viewing" ? t("{name} is looking at this ticket", { name }) : t("{name} is here", { name });
+    face.title = !typing.has(v.id)
+      ? v.state === "viewing" ? t("{name} is looking at this ticket", { name }) : t("{name} is here", { name })
+      : typing.get(v.id) === "note" ? t("{name} is typing a note", { name }) : t("{name} is typing a reply", { name });
     return face;
   }));
 }
@@ -34,9 +39,17 @@ export function start() {
     for (const entry of list) people.set(entry.user.id, entry);
     drawDesk();
   });
+  live.on("user_typing", ({ ticket_id: ticket, user, typing: is, mode }) => {
+    if (ticket !== openTicket()) return;
+    if (is) typing.set(user.id, mode ?? "reply"); else typing.delete(user.id);
+    drawViewers();
+  });
+  document.addEventListener("desk:page", () => { typing.clear(); viewers = []; });
   live.on("presence_update", (data) => {
     if ("viewers" in data) {
-      if (data.ticket_id === openTicket()) drawViewers(data.viewers);
+      if (data.ticket_id !== openTicket()) return;
+      ({ viewers } = data);
+      drawViewers();
     } else {
       people.set(data.user.id, data);
       drawDesk();

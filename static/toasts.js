@@ -21,5 +21,12 @@ export function toast(text, { undo, action, bad = false } = {}) {
   box.append(shown);
 }
 
+/**
+ * Through which statuses a ticket gets back to where it was: what is done is reopened first.
+ * @param {string} here
+ * @param {string} was
+ */
+export const stepsBack = (here, was) => (was !== "open" && (here === "closed" || (here === "resolved" && was !== "closed")) ? ["open", was] : [was]);
+
 /** Say what went wrong. @param {unknown} error */
 export const complain = (error) => toast(error instanceof Error ? error.message : String(error), { bad: true });
