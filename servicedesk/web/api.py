@@ -14,6 +14,7 @@ from aiohttp import hdrs, web
 
 from servicedesk.domain import access
 from servicedesk.domain.access import Verb
+from servicedesk.domain.audit import Occasion
 from servicedesk.domain.errors import (
     BadRequest,
     Forbidden,
@@ -34,6 +35,7 @@ from servicedesk.store import idempotency, search
 from servicedesk.store.db import Connection, Database, Tx
 from servicedesk.web import auth, decode, pace, problems, space
 from servicedesk.web.keys import CLOCK, DB, REQUEST_ID, RUNNING, SETTINGS
+from servicedesk.web.seen import SEEN
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -133,6 +135,8 @@ class Call:
         self.row = row
         self.now: Instant = request.app[CLOCK]()
         self.caller: auth.Caller | None = auth.identify(request, self.now)
+        if self.caller is not None:
+            request.app[SEEN].note(self.caller.session_id, self.now)
         self.thing: Any = None
         self._scope: idempotency.Scope | None = None
         self._fingerprint = b""
@@ -193,14 +197,35 @@ class Call:
         """
         space.require_room(self.app)
         if self._scope is None:
-            return await self.db.write(fn, *args, **kwargs)
+            return await self.write_anyway(fn, *args, **kwargs)
 
         def remembered(tx: Tx) -> T:
             result = fn(tx, *args, **kwargs)
             self._remember(tx, self.row.status, encode(result), self._located(result))
             return result
 
-        return await self.db.write(remembered)
+        return await self.write_anyway(remembered)
+
+    async def write_anyway(
+        self, fn: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Write also when the disk is nearly full: that stops changes, not people who want to read."""
+        occasion = self.occasion
+
+        def asked(tx: Tx) -> T:
+            tx.occasion = occasion
+            return fn(tx, *args, **kwargs)
+
+        return await self.db.write(asked)
+
+    @property
+    def occasion(self) -> Occasion:
+        """What the audit list says of this request."""
+        return Occasion(
+            at=self.now,
+            by=self.caller.user if self.caller else None,
+            address=auth.client_address(self.request),
+        )
 
     async def read(
         self, fn: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
