@@ -80,7 +80,7 @@ async def _show(
             "next_href": f"{HERE}?after={shown[-1].id}" if len(found) > STEP else None,
             "editing": one,
             "values": values or (_values(one) if one else _suggested(conn)),
-            "zones": _zones() if may_edit else (),
+            "zones": zones() if may_edit else (),
         }
 
     extra: Content = {"may_edit": may_edit, "errors": errors or {}, "refusal": refusal}
@@ -92,7 +92,7 @@ async def _show(
 
 
 @cache
-def _zones() -> tuple[str, ...]:
+def zones() -> tuple[str, ...]:
     return tuple(sorted(zone for zone in available_timezones() if "/" in zone or zone == "UTC"))
 
 
