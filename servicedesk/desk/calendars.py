@@ -11,6 +11,7 @@ from servicedesk.domain.calendars import Calendar, Holiday, StoredCalendar, in_o
 from servicedesk.domain.errors import InUse, Invalid, Stale
 from servicedesk.domain.events import CalendarChanged
 from servicedesk.domain.times import Instant
+from servicedesk.domain.words import say
 from servicedesk.store import calendars
 from servicedesk.store.db import Tx
 
@@ -58,7 +59,7 @@ def delete(tx: Tx, calendar_id: int, *, versions: frozenset[int] | None = None) 
     before = calendars.get(tx, calendar_id)
     _require_version(before, versions)
     if calendars.in_use(tx, calendar_id):
-        raise InUse("calendar")
+        raise InUse(say("calendar"))
     calendars.delete(tx, calendar_id)
     audit.record(tx, Action.DELETED, _subject(before))
 
@@ -89,4 +90,4 @@ def _sorted(hours: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
 
 def _require_version(calendar: StoredCalendar, versions: frozenset[int] | None) -> None:
     if versions is not None and calendar.version not in versions:
-        raise Stale(views.calendar(calendar), "calendar")
+        raise Stale(views.calendar(calendar), say("calendar"))

@@ -12,6 +12,7 @@ from servicedesk.domain.escalation import NEW, EscalationPolicy, Policy, Standin
 from servicedesk.domain.events import ReplanAgain
 from servicedesk.domain.sla import Clocks
 from servicedesk.domain.times import Instant
+from servicedesk.domain.words import say
 from servicedesk.store import escalation, history, people
 from servicedesk.store.db import Connection, Tx
 
@@ -50,7 +51,7 @@ def delete(tx: Tx, policy_id: int, *, versions: frozenset[int] | None = None) ->
     before = escalation.get(tx, policy_id)
     _require_version(before, versions)
     if escalation.in_use(tx, policy_id):
-        raise InUse("escalation policy")
+        raise InUse(say("escalation policy"))
     escalation.delete(tx, policy_id)
     audit.record(tx, Action.DELETED, _subject(before))
 
@@ -58,7 +59,7 @@ def delete(tx: Tx, policy_id: int, *, versions: frozenset[int] | None = None) ->
 def check(conn: Connection, policy_id: int | None) -> None:
     """Raise Invalid unless it is a policy that a team may have."""
     if policy_id is not None and not escalation.exists(conn, policy_id):
-        raise invalid("/escalation_policy_id", "is no escalation policy", "unknown")
+        raise invalid("/escalation_policy_id", say("is no escalation policy"), "unknown")
 
 
 def replan_all(tx: Tx) -> None:
@@ -107,9 +108,11 @@ def _sound(tx: Tx, policy: Policy, known: frozenset[int]) -> Policy:
     errors = []
     for index, tier in enumerate(policy.tiers):
         if tier.id != NEW and tier.id not in known:
-            errors.append(FieldError(f"/tiers/{index}/id", "unknown", "is no tier of this policy"))
+            errors.append(FieldError(f"/tiers/{index}/id", "unknown", say("is no tier of this policy")))
         if tier.whom.kind is Target.USER and people.not_staff(tx, [tier.whom.user_id or 0]):
-            errors.append(FieldError(f"/tiers/{index}/whom/user_id", "unknown", "is nobody of the staff"))
+            errors.append(
+                FieldError(f"/tiers/{index}/whom/user_id", "unknown", say("is nobody of the staff"))
+            )
     if errors:
         raise Invalid(errors)
     tiers = (msgspec.structs.replace(t, tag=t.tag.strip() if t.tag else None) for t in policy.tiers)
@@ -118,4 +121,4 @@ def _sound(tx: Tx, policy: Policy, known: frozenset[int]) -> Policy:
 
 def _require_version(stored: EscalationPolicy, versions: frozenset[int] | None) -> None:
     if versions is not None and stored.version not in versions:
-        raise Stale(views.escalation_policy(stored), "escalation policy")
+        raise Stale(views.escalation_policy(stored), say("escalation policy"))

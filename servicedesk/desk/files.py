@@ -17,6 +17,7 @@ from servicedesk.domain.people import User, ref
 from servicedesk.domain.tickets import FromTo, Ticket
 from servicedesk.domain.times import Instant, iso
 from servicedesk.domain.views import FileBody
+from servicedesk.domain.words import say
 from servicedesk.store import events, files, history, messages, search, tickets
 from servicedesk.store.db import Connection, Tx
 
@@ -36,9 +37,9 @@ def require_place(
     except NotFound:
         message = None
     if message is None or message.ticket_id != ticket_id or not may(by, Verb.SEE, message):
-        raise invalid("/message_id", "is no message of this ticket", "unknown")
+        raise invalid("/message_id", say("is no message of this ticket"), "unknown")
     if files.count_of_message(conn, message_id) >= A_MESSAGE:
-        raise invalid("/message_id", f"has {A_MESSAGE} files already", "too_many")
+        raise invalid("/message_id", say("has {n} files already", n=A_MESSAGE), "too_many")
     return is_internal or message.is_internal
 
 

@@ -13,12 +13,14 @@ from servicedesk.domain.macros import Macro
 from servicedesk.domain.people import User
 from servicedesk.domain.saved_views import SavedView
 from servicedesk.domain.times import Instant
+from servicedesk.domain.words import say
 from servicedesk.store.db import Connection, Tx
 from servicedesk.store.kept import Content, Shelf
 
 T = TypeVar("T", bound=Macro | SavedView)
 C = TypeVar("C", bound=Content)
 Versions = frozenset[int] | None
+_MANY: Final = {Macro.noun: say("macros"), SavedView.noun: say("views")}
 
 
 class Keeping(Generic[T, C]):
@@ -96,4 +98,4 @@ class Keeping(Generic[T, C]):
 
     def _require_place(self, conn: Connection, content: C, owner_id: int) -> None:
         if self._shelf.kept(conn, None if content.is_shared else owner_id) >= self._most:
-            raise TooMany(f"{self._shelf.noun}s", self._most)
+            raise TooMany(_MANY[self._shelf.noun], self._most)

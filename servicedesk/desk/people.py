@@ -9,11 +9,13 @@ from msgspec import UNSET, UnsetType
 from servicedesk.desk import assignment, audit, clocks, escalation, sessions
 from servicedesk.domain.assignment import Weights
 from servicedesk.domain.audit import Action, Noun, Subject, changed, person
+from servicedesk.domain.calendars import zone_errors
 from servicedesk.domain.errors import FieldError, Forbidden, Invalid, LastAdmin, invalid
 from servicedesk.domain.events import PersonChanged
 from servicedesk.domain.people import SUPERVISORS, Availability, Preset, Role, Team, User
 from servicedesk.domain.tickets import distinct
 from servicedesk.domain.times import Instant
+from servicedesk.domain.words import say
 from servicedesk.store import calendars, notifications, people, policies, returns
 from servicedesk.store.db import Tx
 
@@ -126,6 +128,15 @@ def edit(tx: Tx, user_id: int, change: Edit, *, by: User, at: Instant) -> User:
     return present
 
 
+def choose_words(tx: Tx, *, language: str | None, time_zone: str | None, by: User) -> None:
+    """Remember in what language and time zone the person wants the console; None follows browser and desk."""
+    if time_zone is not None and (errors := list(zone_errors(time_zone, "/time_zone"))):
+        raise Invalid(errors)
+    people.set_words(tx, by.id, language=language, time_zone=time_zone)
+    if (language, time_zone) != (by.language, by.time_zone):
+        tx.after_commit(PersonChanged(by.id))
+
+
 def create_team(tx: Tx, new: NewTeam, *, at: Instant) -> Team:
     _check_lead(tx, new.lead_id)
     _check_policy(tx, new.sla_policy_id)
@@ -184,9 +195,9 @@ def editable(by: User, user: User) -> frozenset[str]:
 def _require_fields(by: User, user: User, change: Edit) -> None:
     barred = change.values.keys() - editable(by, user)
     if barred:
-        raise Forbidden(f"Your role may not change: {', '.join(sorted(barred))}.")
+        raise Forbidden(say("Your role may not change: {fields}.", fields=", ".join(sorted(barred))))
     if change.password_hash is not UNSET and by.id == user.id:
-        raise invalid("/password", "your own is changed with POST /api/auth/password")
+        raise invalid("/password", say("your own is changed with POST /api/auth/password"))
 
 
 def _edited(before: User, change: Edit) -> User:
@@ -238,15 +249,15 @@ def _follow_up(tx: Tx, before: User, after: User, at: Instant) -> None:
 
 def _join(tx: Tx, user: User, team_ids: Collection[int]) -> None:
     if team_ids and not user.is_staff:
-        raise invalid("/team_ids", "only staff can be in teams")
+        raise invalid("/team_ids", say("only staff can be in teams"))
     missing = people.missing_teams(tx, team_ids)
-    _name_each("/team_ids", team_ids, missing, "is no team")
+    _name_each("/team_ids", team_ids, missing, say("is no team"))
     people.set_teams(tx, user.id, team_ids)
 
 
 def _set_members(tx: Tx, team: Team, user_ids: Collection[int]) -> None:
     strangers = people.not_staff(tx, user_ids)
-    _name_each("/member_ids", user_ids, strangers, "is nobody of the staff")
+    _name_each("/member_ids", user_ids, strangers, say("is nobody of the staff"))
     people.set_members(tx, team.id, user_ids)
     for user_id in sorted(set(user_ids) ^ set(team.member_ids)):
         tx.after_commit(PersonChanged(user_id))
@@ -254,17 +265,17 @@ def _set_members(tx: Tx, team: Team, user_ids: Collection[int]) -> None:
 
 def _check_lead(tx: Tx, lead_id: int | None) -> None:
     if lead_id is not None and (people.not_staff(tx, [lead_id]) or not people.get(tx, lead_id).is_active):
-        raise invalid("/lead_id", "is nobody of the active staff")
+        raise invalid("/lead_id", say("is nobody of the active staff"))
 
 
 def _check_calendar(tx: Tx, calendar_id: int | None) -> None:
     if calendar_id is not None and not calendars.exists(tx, calendar_id):
-        raise invalid("/calendar_id", "is no calendar", "unknown_id")
+        raise invalid("/calendar_id", say("is no calendar"), "unknown_id")
 
 
 def _check_policy(tx: Tx, policy_id: int | None) -> None:
     if policy_id is not None and not policies.exists(tx, policy_id):
-        raise invalid("/sla_policy_id", "is no policy", "unknown_id")
+        raise invalid("/sla_policy_id", say("is no policy"), "unknown_id")
 
 
 def _name_each(pointer: str, ids: Collection[int], wrong: set[int], message: str) -> None:

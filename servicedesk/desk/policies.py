@@ -8,6 +8,7 @@ from servicedesk.domain.audit import Action, Noun, Subject, changed
 from servicedesk.domain.errors import FieldError, InUse, Invalid, NotFound, Stale
 from servicedesk.domain.sla import Policy, StoredPolicy
 from servicedesk.domain.times import Instant
+from servicedesk.domain.words import say
 from servicedesk.store import calendars, policies
 from servicedesk.store.db import Connection, Tx
 
@@ -60,7 +61,7 @@ def delete(tx: Tx, policy_id: int, *, versions: Versions = None) -> None:
     before = policies.get(tx, policy_id)
     _require_version(before, versions)
     if policies.teams_following(tx, before):
-        raise InUse("policy")
+        raise InUse(say("policy"))
     policies.delete(tx, policy_id)
     audit.record(tx, Action.DELETED, _subject(before))
 
@@ -79,12 +80,12 @@ def _require_calendar(conn: Connection, calendar_id: int | None) -> None:
     try:
         calendars.get(conn, calendar_id)
     except NotFound:
-        raise Invalid([FieldError("/calendar_id", "unknown_id", "is no calendar")]) from None
+        raise Invalid([FieldError("/calendar_id", "unknown_id", say("is no calendar"))]) from None
 
 
 def _require_version(policy: StoredPolicy, versions: Versions) -> None:
     if versions is not None and policy.version not in versions:
-        raise Stale(views.policy(policy), "policy")
+        raise Stale(views.policy(policy), say("policy"))
 
 
 def _subject(kept: StoredPolicy) -> Subject:

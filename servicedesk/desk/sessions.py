@@ -8,6 +8,7 @@ from servicedesk.domain.errors import BadCredentials, Conflict, WrongPassword
 from servicedesk.domain.events import SessionsEnded
 from servicedesk.domain.people import User
 from servicedesk.domain.times import Instant
+from servicedesk.domain.words import say
 from servicedesk.store import people, sessions
 from servicedesk.store.db import Connection, Tx
 from servicedesk.store.sessions import Kind, Known, Token
@@ -66,7 +67,12 @@ def refuse(tx: Tx, user: User | None, unlisted: int) -> None:
 def close_session(tx: Tx, known: Known) -> None:
     """Log out."""
     if known.kind is Kind.TOKEN:
-        raise Conflict(f"A token does not log out; it ends with DELETE /api/auth/tokens/{known.session_id}.")
+        raise Conflict(
+            say(
+                "A token does not log out; it ends with DELETE /api/auth/tokens/{session_id}.",
+                session_id=known.session_id,
+            )
+        )
     _end_one(tx, known.user.id, known.session_id)
     audit.record(tx, Action.LOGGED_OUT, person(known.user), by=known.user)
 
@@ -113,7 +119,7 @@ def create_token(
     tx: Tx, user: User, hashed: bytes, name: str, at: Instant, expires_at: Instant | None
 ) -> Token:
     if sessions.count_tokens(tx, user.id) >= TOKENS_MAX:
-        raise Conflict(f"There are {TOKENS_MAX} tokens already; delete one first.")
+        raise Conflict(say("There are {most} tokens already; delete one first.", most=TOKENS_MAX))
     token_id = sessions.insert(
         tx, hashed=hashed, kind=Kind.TOKEN, user_id=user.id, at=at, expires_at=expires_at, name=name
     )

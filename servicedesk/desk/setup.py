@@ -11,6 +11,7 @@ from servicedesk.domain.audit import Action, Noun, Subject, changed
 from servicedesk.domain.errors import AlreadySetUp, invalid
 from servicedesk.domain.people import Role, User
 from servicedesk.domain.times import Instant
+from servicedesk.domain.words import say
 from servicedesk.store import meta, people
 from servicedesk.store.db import Connection, Tx
 
@@ -43,7 +44,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 def begin(tx: Tx, start: Start, *, at: Instant) -> User:
     """Set the desk up, once. Raises AlreadySetUp."""
     if people.anybody(tx):
-        raise AlreadySetUp("This desk has its first user already; please log in.")
+        raise AlreadySetUp(say("This desk has its first user already; please log in."))
     name_desk(tx, start.desk_name)
     set_time_zone(tx, start.time_zone)
     if tx.occasion is not None:
@@ -86,7 +87,14 @@ def desk_name(conn: Connection) -> str:
 
 def time_zone(conn: Connection) -> ZoneInfo:
     """Return the zone in which the desk's days begin and end."""
-    return ZoneInfo(meta.get(conn, TIME_ZONE, DEFAULT_ZONE))
+    name = meta.get(conn, TIME_ZONE, DEFAULT_ZONE)
+    return ZoneInfo(name if is_time_zone(name) else DEFAULT_ZONE)
+
+
+def zone_of(conn: Connection, person: User) -> ZoneInfo:
+    """Return the zone in which somebody reads times: their own, if it is known here, else the desk's."""
+    own = person.time_zone
+    return ZoneInfo(own) if own and is_time_zone(own) else time_zone(conn)
 
 
 def name_desk(tx: Tx, name: str) -> None:
@@ -95,7 +103,7 @@ def name_desk(tx: Tx, name: str) -> None:
 
 def set_time_zone(tx: Tx, name: str) -> None:
     if not is_time_zone(name):
-        raise invalid("/time_zone", "is no time zone like Europe/Berlin")
+        raise invalid("/time_zone", say("is no time zone like Europe/Berlin"))
     meta.put(tx, TIME_ZONE, name)
 
 

@@ -14,6 +14,7 @@ from servicedesk.domain.saved_views import SavedView
 from servicedesk.domain.sessions import Session
 from servicedesk.domain.sla import StoredPolicy
 from servicedesk.domain.tickets import Message, Ticket
+from servicedesk.domain.words import say
 
 
 class Verb(StrEnum):
@@ -156,12 +157,21 @@ def _sees(actor: User, thing: object) -> bool:
     raise TypeError(f"access knows no {type(thing).__name__}")
 
 
+_NOUNS: Final[dict[type, str]] = {
+    Ticket: say("ticket"),
+    Message: say("message"),
+    User: say("user"),
+    Team: say("team"),
+}
+
+
 def _missing(thing: object) -> NotFound:
     """Return the very refusal that the store has for what does not exist: the words must not give it away."""
     if isinstance(thing, Owned):
-        return NotFound("There is no such file.")
-    noun = getattr(thing, "noun", type(thing).__name__.lower())
-    return NotFound(f"There is no {noun} {getattr(thing, 'id', '')}.")
+        return NotFound(say("There is no such file."))
+    kind = type(thing)
+    noun = getattr(thing, "noun", None) or _NOUNS.get(kind) or kind.__name__.lower()
+    return NotFound(say("There is no {what} {id}.", what=noun, id=getattr(thing, "id", "")))
 
 
 def _owns_enough(actor: User, verb: Verb, thing: object) -> bool:

@@ -9,6 +9,7 @@ from servicedesk.domain.errors import NotFound
 from servicedesk.domain.people import User
 from servicedesk.domain.sessions import Kind, Session
 from servicedesk.domain.times import Instant
+from servicedesk.domain.words import say
 from servicedesk.store import people
 from servicedesk.store.db import Connection, Tx
 
@@ -110,7 +111,7 @@ def token(conn: Connection, user_id: int, token_id: int) -> Token:
         (token_id, user_id),
     ).fetchone()
     if row is None:
-        raise NotFound(f"You have no token {token_id}.")
+        raise NotFound(say("You have no token {token_id}.", token_id=token_id))
     return _token(row)
 
 

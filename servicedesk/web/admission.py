@@ -9,6 +9,7 @@ from aiohttp import web
 
 from servicedesk.domain.errors import RateLimited
 from servicedesk.domain.people import User
+from servicedesk.domain.words import say
 from servicedesk.web.space import require_room_for_upload
 
 AT_ONCE: Final = 256
@@ -36,9 +37,9 @@ class Admission:
     def one(self, by: User, announced: int) -> Iterator[None]:
         """Let an upload of so many bytes in until it ends. Raises RateLimited and UploadStorageFull."""
         if self.running >= self._at_once:
-            raise RateLimited("Too many files are coming in; try again in a moment.", RETRY_MS)
+            raise RateLimited(say("Too many files are coming in; try again in a moment."), RETRY_MS)
         if not by.is_staff and self._running[by.id] >= self._a_customer:
-            raise RateLimited(f"At most {self._a_customer} files at a time, please.", RETRY_MS)
+            raise RateLimited(say("At most {n} files at a time, please.", n=self._a_customer), RETRY_MS)
         require_room_for_upload(self._app, self._announced + announced)
         self._running[by.id] += 1
         self._announced += announced

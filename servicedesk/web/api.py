@@ -30,10 +30,11 @@ from servicedesk.domain.errors import (
 )
 from servicedesk.domain.people import User
 from servicedesk.domain.times import Instant
+from servicedesk.domain.words import Text
 from servicedesk.settings import Settings
 from servicedesk.store import idempotency, search
 from servicedesk.store.db import Connection, Database, Tx
-from servicedesk.web import auth, decode, pace, problems, space
+from servicedesk.web import auth, decode, pace, problems, space, words
 from servicedesk.web.keys import CLOCK, DB, REQUEST_ID, RUNNING, SETTINGS
 from servicedesk.web.seen import SEEN
 
@@ -201,7 +202,7 @@ class Call:
 
         def remembered(tx: Tx) -> T:
             result = fn(tx, *args, **kwargs)
-            self._remember(tx, self.row.status, encode(result), self._located(result))
+            self._remember(tx, self.row.status, self.encoded(result), self._located(result))
             return result
 
         return await self.write_anyway(remembered)
@@ -247,11 +248,20 @@ class Call:
         """Ask in place: for short indexed reads."""
         return self.db.peek(fn, *args, **kwargs)
 
+    def encoded(self, result: object) -> bytes:
+        """Return the result as JSON; texts for people are in the language of the request."""
+        return msgspec.json.encode(result, enc_hook=self._said)
+
+    def _said(self, value: object) -> str:
+        if isinstance(value, Text):
+            return words.of_request(self.request).plain(value)
+        raise TypeError(f"{type(value).__name__} is not for JSON")
+
     def answer(self, result: object) -> web.Response:
         """Return the result as the row's JSON answer."""
         if result is None:
             return web.Response(status=204)
-        response = _json(self.row.status, encode(result))
+        response = _json(self.row.status, self.encoded(result))
         if location := self._located(result):
             response.headers[hdrs.LOCATION] = location
         return response
@@ -304,7 +314,9 @@ class Call:
         )
         if self._fingerprint and status < 500 and not fleeting:
             try:
-                await self.db.write(self._remember, status, problems.body_of(refusal), None)
+                await self.db.write(
+                    self._remember, status, problems.body_of(refusal, words.of_request(self.request)), None
+                )
             except StorageFull:
                 return
 

@@ -13,6 +13,7 @@ from multidict import MultiMapping
 from servicedesk.domain.errors import BadRequest, CsrfRefused, UnsupportedMedia
 from servicedesk.domain.people import User
 from servicedesk.domain.times import DAY, SECOND, Instant
+from servicedesk.domain.words import say
 from servicedesk.settings import Settings
 from servicedesk.store import sessions
 from servicedesk.store.sessions import Kind
@@ -110,7 +111,7 @@ async def form_fields(request: web.Request) -> MultiMapping[str]:
     try:
         return cast(MultiMapping[str], await request.post())
     except (LookupError, ValueError):
-        raise BadRequest("The form cannot be read; send it in UTF-8.") from None
+        raise BadRequest(say("The form cannot be read; send it in UTF-8.")) from None
 
 
 def check_site(request: web.Request) -> None:

@@ -10,16 +10,16 @@ from msgspec import Meta
 
 from servicedesk.desk import setup as desk
 from servicedesk.domain.errors import Invalid, Refused
-from servicedesk.domain.words import say
+from servicedesk.domain.words import begun, say
 from servicedesk.settings import Loaded, Settings
 from servicedesk.store.db import Connection
-from servicedesk.web import auth, calendar_pages, decode, frame, problems
+from servicedesk.web import auth, decode, frame, problems
 from servicedesk.web.api import Call
 from servicedesk.web.decode import checked
 from servicedesk.web.fields import one_line
 from servicedesk.web.frame import Content
 from servicedesk.web.keys import SOURCES
-from servicedesk.web.settings_forms import lead_back
+from servicedesk.web.settings_forms import lead_back, zones
 
 HERE: Final = "/settings/desk"
 NAME_MAX: Final = 80
@@ -65,9 +65,7 @@ async def save(call: Call) -> web.StreamResponse:
 async def _refused(call: Call, values: Mapping[str, Any], refusal: Refused) -> web.Response:
     errors = {}
     if isinstance(refusal, Invalid):
-        errors = {
-            each.pointer.strip("/"): each.message[:1].upper() + each.message[1:] for each in refusal.errors
-        }
+        errors = {each.pointer.strip("/"): begun(each.message) for each in refusal.errors}
     return await _show(
         call,
         values=values,
@@ -85,7 +83,7 @@ async def _show(
     refusal: str | None = None,
     status: int = 200,
 ) -> web.Response:
-    extra: Content = {"errors": errors or {}, "refusal": refusal, "zones": calendar_pages.zones()}
+    extra: Content = {"errors": errors or {}, "refusal": refusal, "zones": zones()}
     extra["done"] = _DONE.get(call.request.query.get("done", ""))
     extra["machine"] = [(name, value, _source(source)) for name, value, source in _machine(call)]
 

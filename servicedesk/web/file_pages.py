@@ -15,7 +15,7 @@ from servicedesk.media import markdown
 from servicedesk.media.jobs import Highlighted
 from servicedesk.store import tickets
 from servicedesk.store.db import Connection
-from servicedesk.web import frame, previews
+from servicedesk.web import frame, previews, words
 from servicedesk.web.api import Call
 from servicedesk.web.files import MEDIA
 from servicedesk.web.previews import TablePreview, TextPreview
@@ -36,6 +36,7 @@ async def view(call: Call) -> web.Response:
     face, more = await _face(call, preview)
     body = msgspec.to_builtins(desk.shown(call.thing))
     content = {"file": body, "shown": preview, "face": face, **more}
+    content["words"] = words.of_person(call.request, call.actor)
     drawn = await asyncio.to_thread(_drawn, call.request.app, content)
     if call.request.query.get("part") == "preview":
         return web.Response(text=drawn, content_type="text/html", charset="utf-8")
@@ -85,8 +86,8 @@ async def _text_face(call: Call, file: StoredFile, preview: TextPreview) -> tupl
 def coloured(found: Highlighted) -> Markup:
     """Return source with a class on each word that has a sort."""
     out = []
-    for sort, words in found.pieces:
-        escaped = escape(plain(words))
+    for sort, piece in found.pieces:
+        escaped = escape(plain(piece))
         out.append(f'<span class="w-{sort}">{escaped}</span>' if _CLASS.fullmatch(sort) else escaped)
     return Markup("".join(out))  # noqa: S704 -- every piece was escaped
 

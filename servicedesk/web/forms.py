@@ -13,6 +13,7 @@ from servicedesk.domain.assignment import FactorName
 from servicedesk.domain.errors import Invalid, NotFound, RateLimited, Refused
 from servicedesk.domain.people import Availability
 from servicedesk.domain.tickets import BODY_MAX
+from servicedesk.domain.words import begun
 from servicedesk.store import drafts, reading
 from servicedesk.store.db import Tx
 from servicedesk.web import (
@@ -31,6 +32,7 @@ from servicedesk.web import (
     setup,
     tickets,
     watchers,
+    words,
 )
 from servicedesk.web.api import Call, identifier
 from servicedesk.web.frame import KEYS_COOKIE, local
@@ -228,7 +230,9 @@ async def log_in(call: Call) -> web.StreamResponse:
         status = problems.status_of(refusal)
         answer = await people_pages.show_login(call, email, back, refusal.detail, status=status)
         if isinstance(refusal, RateLimited):
-            answer.headers[hdrs.RETRY_AFTER] = problems.answer(refusal, "").headers[hdrs.RETRY_AFTER]
+            answer.headers[hdrs.RETRY_AFTER] = problems.answer(
+                refusal, "", words.of_request(call.request)
+            ).headers[hdrs.RETRY_AFTER]
         return answer
     return response
 
@@ -294,6 +298,23 @@ async def set_look(call: Call) -> web.StreamResponse:
     _put_theme(call, response, fields.get("theme", "system"))
     _remember(call, response, KEYS_COOKIE, "on" if fields.get("keys") else "off")
     return response
+
+
+async def choose_words(call: Call) -> web.StreamResponse:
+    """Remember in what language and time zone the person wants the console."""
+    fields = await auth.form_fields(call.request)
+    typed = {name: fields.get(name, "").strip() for name in ("language", "time_zone")}
+
+    async def choose() -> None:
+        chosen = _body(typed, people.OwnWords)
+        await call.write(
+            desk.choose_words,
+            language=chosen.language or None,
+            time_zone=chosen.time_zone or None,
+            by=call.actor,
+        )
+
+    return await _settings(call, choose, "saved", typed)
 
 
 async def set_theme(call: Call) -> web.StreamResponse:
@@ -410,7 +431,7 @@ def _by_field(refusal: Refused) -> dict[str, str]:
     said = {}
     for error in refusal.errors:
         name = error.pointer.strip("/").replace("requester/", "requester_").split("/")[0]
-        said[name] = error.message[:1].upper() + error.message[1:]
+        said[name] = begun(error.message)
     return said
 
 
@@ -420,12 +441,18 @@ async def _edit_me(call: Call, values: Values) -> None:
     await call.write(desk.edit, call.actor.id, change, by=call.actor, at=call.now)
 
 
-async def _settings(call: Call, act: Callable[[], Awaitable[None]], done: str) -> web.StreamResponse:
+async def _settings(
+    call: Call, act: Callable[[], Awaitable[None]], done: str, typed: Mapping[str, str] | None = None
+) -> web.StreamResponse:
     try:
         await act()
     except Refused as refusal:
         return await people_pages.show_settings(
-            call, refusal=refusal.detail, errors=_by_field(refusal), status=problems.status_of(refusal)
+            call,
+            refusal=refusal.detail,
+            errors=_by_field(refusal),
+            typed=typed,
+            status=problems.status_of(refusal),
         )
     raise web.HTTPSeeOther(f"/settings?done={done}")
 

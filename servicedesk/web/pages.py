@@ -14,6 +14,7 @@ from servicedesk.domain import mentions, views, workflow
 from servicedesk.domain.people import User
 from servicedesk.domain.tickets import Status, Ticket
 from servicedesk.domain.times import Instant
+from servicedesk.domain.words import joined, say
 from servicedesk.store import (
     drafts,
     exclusions,
@@ -233,16 +234,30 @@ def _receipt(conn: Connection, found: Ticket, now: Instant) -> Content:
     wound, policy = clocks.of_ticket(conn, found.id)
     receipt: dict[str, Any] = msgspec.to_builtins(views.receipt(found, wound, policy, now))
     if not receipt["clocks"]:
-        return {"sla_receipt": receipt, "sla_explained": "Nothing is promised for this ticket."}
+        return {"sla_receipt": receipt, "sla_explained": say("Nothing is promised for this ticket.")}
     for clock in receipt["clocks"]:
         clock["label"] = wording.promise_label(clock["name"], clock["cycle"])
-    promised = ", ".join(
-        f"{clock['label'].lower()} within {wording.duration(clock['target_s'])}"
-        for clock in receipt["clocks"]
+    promised = joined(
+        ", ",
+        [
+            say(
+                "{clock} within {time}",
+                clock=wording.promise_within(clock["name"], clock["cycle"]),
+                time=wording.duration(clock["target_s"]),
+            )
+            for clock in receipt["clocks"]
+        ],
     )
     paused = max(clock["paused_s"] for clock in receipt["clocks"])
-    rest = f"Pauses of {wording.duration(paused)} are left out" if paused else "No pauses so far"
-    explained = f"{receipt['policy']}, {found.priority} priority: {promised}. {rest}."
+    explained = say(
+        "{policy}, {priority} priority: {promised}. {pauses}",
+        policy=receipt["policy"],
+        priority=wording.priority_word(found.priority),
+        promised=promised,
+        pauses=say("Pauses of {time} are left out.", time=wording.duration(paused))
+        if paused
+        else say("No pauses so far."),
+    )
     return {"sla_receipt": receipt, "sla_explained": explained}
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Any, Final
-from zoneinfo import available_timezones
 
 import msgspec
 from aiohttp import web
@@ -15,28 +14,34 @@ from servicedesk.domain.times import iso, iso_or_none
 from servicedesk.domain.words import say
 from servicedesk.store import calendars, escalation, people, policies, sessions
 from servicedesk.store.db import Connection
-from servicedesk.web import frame, session_pages
+from servicedesk.web import frame, session_pages, wording
 from servicedesk.web import setup as first_run
 from servicedesk.web.api import Call
 from servicedesk.web.frame import Content
 from servicedesk.web.seen import SEEN
+from servicedesk.web.settings_forms import zones
+from servicedesk.web.words import LANGUAGES
 
 STEP: Final = 100
-_ROLES: Final = [(str(role), role.capitalize()) for role in Role]
+_ROLES: Final = [(str(role), wording.role_label(role)) for role in Role]
 _PRESETS: Final = [
-    (str(Preset.BALANCED), "Balanced"),
-    (str(Preset.ROUND_ROBIN), "Round robin"),
-    (str(Preset.SKILLS), "By skills"),
-    (str(Preset.MANUAL), "By hand"),
+    (str(Preset.BALANCED), say("Balanced")),
+    (str(Preset.ROUND_ROBIN), say("Round robin")),
+    (str(Preset.SKILLS), say("By skills")),
+    (str(Preset.MANUAL), say("By hand")),
 ]
 _FACTORS: Final = [
-    (str(FactorName.SPARE_CAPACITY), "Room for more"),
-    (str(FactorName.IDLE_TIME), "Time since the last ticket"),
-    (str(FactorName.SKILLS), "Fitting skills"),
-    (str(FactorName.CONTINUITY), "A known requester"),
+    (str(FactorName.SPARE_CAPACITY), say("Room for more")),
+    (str(FactorName.IDLE_TIME), say("Time since the last ticket")),
+    (str(FactorName.SKILLS), say("Fitting skills")),
+    (str(FactorName.CONTINUITY), say("A known requester")),
 ]
 _DONE_PEOPLE: Final = {"saved": say("Saved."), "added": say("The person is added.")}
-_DONE: Final = {"saved": "Saved.", "password": "The password is changed; your other sessions have ended."}
+_BROWSERS: Final = say("Follow the browser")
+_DONE: Final = {
+    "saved": say("Saved."),
+    "password": say("The password is changed; your other sessions have ended."),
+}
 
 
 async def login(call: Call) -> web.Response:
@@ -118,10 +123,18 @@ async def show_settings(
     *,
     refusal: str | None = None,
     errors: Mapping[str, str] | None = None,
+    typed: Mapping[str, str] | None = None,
     fresh_token: str | None = None,
     status: int = 200,
 ) -> web.Response:
+    """One's own settings, with what was typed into a form and what is wrong with it."""
     extra: Content = {"refusal": refusal, "errors": errors or {}, "fresh_token": fresh_token}
+    extra["languages"] = [("", _BROWSERS), *LANGUAGES.items()]
+    extra["zones"] = zones()
+    extra["own_words"] = typed or {
+        "language": call.actor.language or "",
+        "time_zone": call.actor.time_zone or "",
+    }
     done = call.request.query.get("done", "")
     extra["done"] = _DONE.get(done) or session_pages.DONE.get(done)
 
@@ -154,7 +167,7 @@ def _next(role: str | None, after: int) -> str:
 async def setup(call: Call) -> web.Response:
     """The form under the one-time link."""
     if not first_run.is_needed(call.app):
-        return await _setup_over(call, "The desk has been set up already.")
+        return await _setup_over(call, say("The desk has been set up already."))
     try:
         first_run.require_link(call)
     except NotFound as refusal:
@@ -175,7 +188,7 @@ async def show_setup(
         "values": values,
         "errors": errors or {},
         "refusal": refusal,
-        "zones": sorted(zone for zone in available_timezones() if "/" in zone or zone == "UTC"),
+        "zones": zones(),
     }
     return await frame.show_to_guest(call, "setup.html", content, status=status)
 

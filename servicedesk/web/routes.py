@@ -746,6 +746,7 @@ FORMS: Final = (
     form("/settings/me", forms.edit_me, who=Verb.EDIT_PERSON),
     form("/settings/password", forms.change_password, who=Verb.ANYTHING),
     form("/settings/look", forms.set_look, who=Verb.ANYTHING),
+    form("/settings/words", forms.choose_words, who=Verb.ANYTHING),
     form("/settings/tokens", forms.make_token, who=Verb.ANYTHING),
     form("/settings/tokens/{id}/delete", forms.delete_token, who=Verb.ANYTHING),
     form("/settings/sla", policy_pages.make, who=Verb.EDIT_SLA),

@@ -16,6 +16,7 @@ from servicedesk.domain.passwords import password_errors
 from servicedesk.domain.people import User, fold
 from servicedesk.domain.times import DAY, LATEST, SECOND, Instant, iso, iso_or_none, parse
 from servicedesk.domain.views import UserBody
+from servicedesk.domain.words import say
 from servicedesk.store import sessions as stored
 from servicedesk.store.sessions import Known, Token
 from servicedesk.web import auth, lists
@@ -42,7 +43,7 @@ def _moment(text: str, pointer: str) -> Iterator[FieldError]:
         if not 0 <= parse(text) <= LATEST:
             raise ValueError
     except ValueError:
-        yield FieldError(pointer, "invalid", "must be a moment like 2026-11-23T09:30:00Z")
+        yield FieldError(pointer, "invalid", say("must be a moment like 2026-11-23T09:30:00Z"))
 
 
 NewPassword = Annotated[str, checked(password_errors)]
@@ -125,7 +126,7 @@ async def create_token(call: Call, body: NewToken) -> TokenBody:
     """Make a token for a program that acts as me."""
     expires_at = parse(body.expires_at) if body.expires_at else None
     if expires_at is not None and expires_at <= call.now:
-        raise invalid("/expires_at", "must lie in the future")
+        raise invalid("/expires_at", say("must lie in the future"))
     token = auth.new_token()
     hashed = auth.hash_of(token)
     made = await call.write(desk.create_token, call.actor, hashed, body.name.strip(), call.now, expires_at)

@@ -16,6 +16,7 @@ from servicedesk.domain.errors import NotFound
 from servicedesk.domain.passwords import password_errors
 from servicedesk.domain.people import User
 from servicedesk.domain.times import MINUTE, Instant
+from servicedesk.domain.words import say
 from servicedesk.store import people
 from servicedesk.web import auth, decode, sessions
 from servicedesk.web.api import Call
@@ -71,7 +72,7 @@ def require_link(call: Call) -> None:
     """Raise NotFound unless the request shows the link of a desk that has no user."""
     token = call.request.query.get("token", "")
     if not (is_needed(call.app) and call.app[SETUP_LINK].fits(token)):
-        raise NotFound("This link is not valid any more; a new one is printed when the desk starts.")
+        raise NotFound(say("This link is not valid any more; a new one is printed when the desk starts."))
 
 
 async def finish(call: Call, response: web.StreamResponse, fields: Mapping[str, str]) -> User:

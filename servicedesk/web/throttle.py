@@ -10,6 +10,7 @@ from aiohttp import web
 
 from servicedesk.domain.errors import RateLimited, Refused
 from servicedesk.domain.times import MINUTE, SECOND, Instant
+from servicedesk.domain.words import say
 
 GUESSES: Final = 20
 WINDOW: Final = 15 * MINUTE
@@ -120,7 +121,9 @@ def _tries(known: OrderedDict[str, _Tries], key: str) -> _Tries:
 
 def _paused(milliseconds: int) -> RateLimited:
     seconds = -(-milliseconds // SECOND)
-    return RateLimited(f"Too many wrong guesses; try again in {seconds} s.", milliseconds)
+    return RateLimited(
+        say("Too many wrong guesses; try again in {seconds} s.", seconds=seconds), milliseconds
+    )
 
 
 THROTTLE = web.AppKey("throttle", Throttle)
