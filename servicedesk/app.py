@@ -36,7 +36,7 @@ from servicedesk.web.seen import SEEN, Seen
 from servicedesk.web.sessions import WS_TICKETS, WsTickets
 from servicedesk.web.setup import SETUP_LINK, SetupLink
 from servicedesk.web.space import GAUGE, Gauge, disk_space
-from servicedesk.web.throttle import THROTTLE, Throttle
+from servicedesk.web.throttle import LETTER_BOX, THROTTLE, Letters, Throttle
 
 BODY_MAX = 1 << 20
 """Bytes of a request's body; uploads have their own limit."""
@@ -65,6 +65,7 @@ def build(
     app[THROTTLE] = Throttle(clock)
     app[FAILURES] = Failures(clock)
     app[SEEN] = Seen()
+    app[LETTER_BOX] = Letters(clock)
     app[WS_TICKETS] = WsTickets(clock)
     app[SETUP_LINK] = SetupLink(clock)
     app.on_response_prepare.append(middleware.protect)

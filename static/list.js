@@ -190,7 +190,7 @@ async function bulk(ids, change) {
  */
 function report(title, failed) {
   const list = el("ul", { class: "stack" }, ...failed.map(({ id, error }) => el("li", {},
-    el("a", { href: `/tickets/${id}` }, `#${id}`), ` ${error?.detail ?? error?.message ?? error?.code ?? t("was refused")}`)));
+    el("a", { href: `/tickets/${id}` }, `#${id}`), " ", error?.detail ?? error?.message ?? error?.code ?? t("was refused"))));
   const box = el("dialog", { class: "dialog", "aria-label": t("What was not done") },
     el("form", { class: "block", method: "dialog" }, el("h2", {}, title), list, el("div", { class: "form-end" }, el("button", { class: "button primary" }, t("Close")))));
   document.body.append(box);

@@ -6,10 +6,19 @@
  * @param {string} query
  * @param {string} text
  */
-export function fit(query, text) {
+export const fit = (query, text) => pointsFor(wordsOf(query), text);
+
+/** @param {string} query */
+const wordsOf = (query) => query.toLowerCase().split(/\s+/).filter(Boolean);
+
+/**
+ * @param {string[]} words
+ * @param {string} text
+ */
+function pointsFor(words, text) {
   let points = 0;
   const low = text.toLowerCase();
-  for (const word of query.toLowerCase().split(/\s+/).filter(Boolean)) {
+  for (const word of words) {
     const at = low.indexOf(word);
     if (at >= 0) { points += at === 0 || !/[\p{L}\p{N}_]/u.test(low[at - 1]) ? 100 - Math.min(at, 40) : 40; continue; }
     let from = 0;
@@ -31,9 +40,9 @@ export function fit(query, text) {
  */
 export function best(query, items, most = 50) {
   if (!query.trim()) return items.slice(0, most);
-  const found = [];
+  const words = wordsOf(query), found = [];
   for (const item of items) {
-    const points = fit(query, item.search ?? item.label);
+    const points = pointsFor(words, item.search ?? item.label);
     if (points) found.push({ item, points: points + (item.boost ?? 0) });
   }
   return found.sort((a, b) => b.points - a.points).slice(0, most).map((f) => f.item);

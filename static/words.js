@@ -30,9 +30,8 @@ export function t(id, values) {
  * @returns {string}
  */
 export function tn(one, many, n, values) {
-  const found = catalogue[one], forms = Array.isArray(found) && found.length > 1 ? found : null;
-  const text = forms ? forms[plural.select(n) === "one" ? 0 : 1] : n === 1 ? one : many;
-  return fill(text, { n, ...values });
+  const found = catalogue[one], form = Array.isArray(found) && found[plural.select(n) === "one" ? 0 : 1];
+  return fill(form || (n === 1 ? one : many), { n, ...values });
 }
 
 /**

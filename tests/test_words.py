@@ -9,7 +9,8 @@ from servicedesk import resources
 
 _PATH = Path(__file__).resolve().parent.parent / "packaging" / "words.py"
 _spec = spec_from_file_location("catalogues", _PATH)
-assert _spec is not None and _spec.loader is not None
+assert _spec is not None
+assert _spec.loader is not None
 words = module_from_spec(_spec)
 _spec.loader.exec_module(words)
 

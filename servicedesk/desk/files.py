@@ -113,7 +113,11 @@ def bind(
     for number, file_id in enumerate(dict.fromkeys(file_ids)):
         file = _waiting(tx, file_id, ticket_id, by)
         if file is None or (file.is_internal and not is_internal):
-            detail = "is an internal file" if file else "is not a file of yours that waits on this ticket"
+            detail = (
+                say("is an internal file")
+                if file
+                else say("is not a file of yours that waits on this ticket")
+            )
             raise Invalid([FieldError(f"/file_ids/{number}", "unknown", detail)])
         files.bind(tx, file_id, message_id)
         if is_internal and not file.is_internal:

@@ -7,6 +7,7 @@ import msgspec
 
 from servicedesk.desk import audit
 from servicedesk.desk import people as desk
+from servicedesk.desk.welcome import Welcome, greet
 from servicedesk.domain.audit import Action, Noun, Subject, changed
 from servicedesk.domain.errors import AlreadySetUp, invalid
 from servicedesk.domain.people import Role, User
@@ -31,6 +32,8 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     desk_name: str = DEFAULT_NAME
     time_zone: str = DEFAULT_ZONE
     team: str = ""
+    welcome: Welcome | None = None
+    """What the first ticket says; without it there is none."""
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +62,8 @@ def begin(tx: Tx, start: Start, *, at: Instant) -> User:
     )
     if start.team.strip():
         desk.create_team(tx, desk.NewTeam(name=start.team, member_ids=(admin.id,)), at=at)
+    if start.welcome is not None:
+        greet(tx, start.welcome, admin, at=at)
     return people.get(tx, admin.id)
 
 
@@ -108,7 +113,7 @@ def set_time_zone(tx: Tx, name: str) -> None:
 
 
 def public_form(conn: Connection) -> bool:
-    """Return whether strangers can open tickets with the form."""
+    """Return whether people may write to the desk without an account."""
     return meta.get(conn, PUBLIC_FORM, "off") == "on"
 
 

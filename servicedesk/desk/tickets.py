@@ -1,6 +1,6 @@
 """What people do with tickets."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -41,6 +41,9 @@ from servicedesk.store import events, history, people, search, tickets
 from servicedesk.store.db import Connection, Tx
 
 Versions = frozenset[int] | None
+
+CLOSED_BY_ITSELF: Final = say("Closed by itself after the resolution.")
+"""The reason in the history of a ticket that nobody closed; it is kept in English, as programs read it."""
 
 
 class NewRequester(msgspec.Struct, frozen=True):
@@ -282,8 +285,7 @@ def to_close(conn: Connection, most: int) -> list[tuple[Instant, int]]:
 
 def close_by_itself(tx: Tx, ticket_id: int, at: Instant) -> None:
     """Close what has been resolved for long enough."""
-    comment = "Closed by itself after the resolution."
-    move(tx, ticket_id, Status.CLOSED, comment=comment, by=None, at=at, quiet=True)
+    move(tx, ticket_id, Status.CLOSED, comment=str(CLOSED_BY_ITSELF), by=None, at=at, quiet=True)
 
 
 def _writable(tx: Tx, ticket_id: int, verb: Verb, by: User) -> Ticket:

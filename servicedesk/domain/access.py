@@ -100,6 +100,10 @@ ROLES: Final[dict[Verb, frozenset[Role]]] = {
 """The roles that may ever do it; what it is done to may narrow that further."""
 
 
+BY_LINK: Final = frozenset({Verb.SEE, Verb.REPLY, Verb.MOVE, Verb.UPLOAD})
+"""What a private link lets its holder do, and always to something: whatever says nothing of a ticket is not theirs."""
+
+
 class Notification(msgspec.Struct, frozen=True):
     """Something that one person was told, as access sees it."""
 
@@ -110,6 +114,7 @@ class Notification(msgspec.Struct, frozen=True):
 class Owned(msgspec.Struct, frozen=True, kw_only=True):
     """Something of a ticket, as access sees it: a file or a message."""
 
+    ticket_id: int
     requester_id: int
     is_internal: bool
     owner_id: int
@@ -125,6 +130,8 @@ def may(actor: User, verb: Verb, thing: object | None = None) -> bool:
     """Return whether the person may do it to the thing, or without a thing, whether their role ever may."""
     if not actor.is_active or actor.role not in ROLES[verb]:
         return False
+    if actor.only_ticket is not None and (thing is None or verb not in BY_LINK):
+        return False
     return thing is None or (_sees(actor, thing) and _owns_enough(actor, verb, thing))
 
 
@@ -137,6 +144,8 @@ def require(actor: User, verb: Verb, thing: object | None = None) -> None:
 
 
 def _sees(actor: User, thing: object) -> bool:
+    if actor.only_ticket is not None and _ticket_of(thing) != actor.only_ticket:
+        return False
     match thing:
         case Ticket():
             return actor.is_staff or thing.requester.id == actor.id
@@ -155,6 +164,15 @@ def _sees(actor: User, thing: object) -> bool:
         case Macro() | SavedView():
             return actor.is_staff and (thing.is_shared or thing.owner_id == actor.id)
     raise TypeError(f"access knows no {type(thing).__name__}")
+
+
+def _ticket_of(thing: object) -> int | None:
+    match thing:
+        case Ticket():
+            return thing.id
+        case Owned() | Message():
+            return thing.ticket_id
+    return None
 
 
 _NOUNS: Final[dict[type, str]] = {

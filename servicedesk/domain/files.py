@@ -118,7 +118,6 @@ class StoredFile(Owned, frozen=True, kw_only=True):
     """What is known of a file, which belongs to who uploaded it; its bytes are found by their hash."""
 
     id: str
-    ticket_id: int
     message_id: int | None
     filename: str
     size: int

@@ -30,7 +30,7 @@ from servicedesk.domain.errors import (
 )
 from servicedesk.domain.people import User
 from servicedesk.domain.times import Instant
-from servicedesk.domain.words import Text
+from servicedesk.domain.words import Text, say
 from servicedesk.settings import Settings
 from servicedesk.store import idempotency, search
 from servicedesk.store.db import Connection, Database, Tx
@@ -59,6 +59,8 @@ class Kind(StrEnum):
 
     API = "api"
     PAGE = "page"
+    LINK = "link"
+    """A page under a private link: the address alone says who calls."""
     SOCKET = "socket"
 
 
@@ -82,7 +84,10 @@ class Row:
     returns: Any = None
     status: int = 200
     on: Loader | None = None
-    """Loads what ``{id}`` names; whoever may not see it gets a 404 before anything else is looked at."""
+    """Loads what ``{id}`` names; whoever may not see it gets a 404 before anything else is looked at.
+
+    Under a private link without ``{id}`` it is asked for the link's own ticket.
+    """
     raw_body: bool = False
     """The handler reads the body itself."""
     takes: tuple[tuple[str, type], ...] = ()
@@ -100,6 +105,9 @@ class Row:
     refuses: tuple[int, ...] = ()
     """Statuses of its own refusals, beside those that all rows like it have: for the API document."""
     kind: Kind = Kind.API
+
+
+_NO_LINK: Final = say("This link is not valid, or not any more. Please ask the desk for help another way.")
 
 
 def _row(method: str) -> Callable[..., Row]:
@@ -126,6 +134,16 @@ def form(path: str, handler: Handler, **columns: Any) -> Row:
     return Row(hdrs.METH_POST, path, handler, kind=Kind.PAGE, raw_body=True, **columns)
 
 
+def link_page(path: str, handler: Handler, **columns: Any) -> Row:
+    """What a private link shows."""
+    return Row(hdrs.METH_GET, path, handler, kind=Kind.LINK, **columns)
+
+
+def link_form(path: str, handler: Handler, **columns: Any) -> Row:
+    """What a form of a private link's page sends."""
+    return Row(hdrs.METH_POST, path, handler, kind=Kind.LINK, raw_body=True, **columns)
+
+
 class Call:
     """One request as a handler sees it."""
 
@@ -135,12 +153,18 @@ class Call:
         self.request = request
         self.row = row
         self.now: Instant = request.app[CLOCK]()
-        self.caller: auth.Caller | None = auth.identify(request, self.now)
-        if self.caller is not None:
-            request.app[SEEN].note(self.caller.session_id, self.now)
+        self.caller: auth.Caller | None = None
+        self.look_again(self.now)
         self.thing: Any = None
         self._scope: idempotency.Scope | None = None
         self._fingerprint = b""
+
+    def look_again(self, at: Instant) -> None:
+        """See the caller as they are now: while a body came in, their session may have ended."""
+        by_link = self.row.kind is Kind.LINK
+        self.caller = (auth.identify_by_link if by_link else auth.identify)(self.request, at)
+        if self.caller is not None and self.caller.kind is not None:
+            self.app[SEEN].note(self.caller.session_id, at)
 
     @property
     def app(self) -> web.Application:
@@ -290,7 +314,11 @@ class Call:
     async def run(self, action: Callable[[], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
         """Run the handler, at most once at a time for one Idempotency-Key, and keep a refusal as well."""
         key = self.key
-        takes_key = self.row.method == hdrs.METH_POST and not self.row.path.startswith("/api/auth/")
+        takes_key = (
+            self.row.method == hdrs.METH_POST
+            and self.row.kind is not Kind.LINK  # whose path must not be kept
+            and not self.row.path.startswith("/api/auth/")
+        )
         if key is None or self.row.own_key or not takes_key or self.caller is None:
             return await action()
         scope = idempotency.Scope(self.actor.id, self.row.method, self.request.path.rstrip("/"), key)
@@ -371,12 +399,18 @@ async def _admit(call: Call) -> None:
     if row.who is None:
         return
     if call.caller is None:
+        if row.kind is Kind.LINK:
+            raise NotFound(_NO_LINK)
         if row.kind is Kind.PAGE:
             raise _to_login(call.request)
         raise Unauthenticated()
-    await auth.check_csrf(call.request, call.caller, fields=row.kind is Kind.PAGE)
+    if row.kind is Kind.LINK:
+        auth.check_link_site(call.request)
+    else:
+        await auth.check_csrf(call.request, call.caller, fields=row.kind is Kind.PAGE)
     if row.on is not None:
-        call.thing = call.peek(row.on, call.request.match_info["id"])
+        named = call.request.match_info.get("id") or str(call.actor.only_ticket)
+        call.thing = call.peek(row.on, named)
     access.require(call.actor, row.who, call.thing)
 
 

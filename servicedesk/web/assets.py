@@ -90,6 +90,7 @@ _NOT_AHEAD: Final = {
     "help.js",
     "worker.js",
     "alone.js",
+    "guests.js",
     "bell.js",
     "mentions.js",
     "resumable.js",

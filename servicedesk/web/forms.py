@@ -27,6 +27,7 @@ from servicedesk.web import (
     pages,
     people,
     people_pages,
+    private_links,
     problems,
     sessions,
     setup,
@@ -112,6 +113,8 @@ async def post_message(call: Call) -> web.StreamResponse:
 async def move(call: Call) -> web.StreamResponse:
     fields = await auth.form_fields(call.request)
     comment = " ".join(text for text in fields.getall("comment", []) if text.strip())
+    if not comment and not call.actor.is_staff:
+        comment = private_links.by_requester(fields.get("status", ""))
     await tickets.move(
         call, _body({"status": fields.get("status"), "comment": comment or None}, tickets.Move)
     )

@@ -65,6 +65,12 @@ async def show_to_guest(call: Call, template: str, content: Content, *, status: 
     return response
 
 
+async def show_alone(call: Call, template: str, content: Content, *, status: int = 200) -> web.Response:
+    """Answer with a page without the console's frame, on which nothing hangs on a cookie."""
+    around = {"now": call.now, "zone": call.peek(setup.time_zone), "desk_name": call.peek(setup.desk_name)}
+    return await _render(call.request, template, around | content, status)
+
+
 def local(path: str | None) -> str:
     """Return the path if it is one of ours, else the queue."""
     if not path or not path.startswith("/") or path.startswith(("//", "/\\")) or not path.isprintable():

@@ -34,6 +34,9 @@ _SAFE: Final = {
 _DEFECT: Final = say("Something went wrong here; it was logged.")
 _TOO_LARGE: Final = say("The body is larger than 1 MiB.")
 _ABOUT_FILES: Final = "/api/files/"
+_PRIVATE: Final = "/t/"
+"""Where private links lead: their token is in the path, which therefore goes nowhere."""
+_UNTOLD: Final = {"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow"}
 _SANDBOX: Final = {
     "Content-Security-Policy": "sandbox; default-src 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -56,7 +59,8 @@ async def answering(request: web.Request, handler: Handler) -> web.StreamRespons
     except ConnectionError:
         raise
     except Exception:
-        log.exception("request %s failed: %s %s", request_id, request.method, request.path)
+        path = f"{_PRIVATE}…" if request.path.startswith(_PRIVATE) else request.path
+        log.exception("request %s failed: %s %s", request_id, request.method, path)
         problem = problems.plain(500, _DEFECT, request_id, "internal", words.of_request(request))
         return _refused(request, problem, _DEFECT)
 
@@ -76,8 +80,11 @@ def outermost(handler: Outermost) -> Outermost:
 
 async def protect(request: web.Request, response: web.StreamResponse) -> None:
     """Put the safe headers on a response that is about to be sent, unless it brought stricter ones."""
-    if request.path.startswith(_ABOUT_FILES):
+    is_private = request.path.startswith(_PRIVATE)
+    if request.path.startswith(_ABOUT_FILES) or (is_private and "/files/" in request.path):
         response.headers.update(_SANDBOX)
+    if is_private:
+        response.headers.update(_UNTOLD)
     make_safe(response.headers, request.get(REQUEST_ID) or secrets.token_hex(8))
 
 

@@ -11,6 +11,7 @@ from servicedesk.desk import assignment, clocks, files, tiers
 from servicedesk.desk import messages as conversation
 from servicedesk.desk import tickets as desk
 from servicedesk.domain import mentions, views, workflow
+from servicedesk.domain.events import Action
 from servicedesk.domain.people import User
 from servicedesk.domain.tickets import Status, Ticket
 from servicedesk.domain.times import Instant
@@ -22,6 +23,7 @@ from servicedesk.store import (
     messages,
     notifications,
     people,
+    private_links,
     reading,
     tickets,
     watchers,
@@ -173,6 +175,7 @@ def _ticket(
         "deleted_files": stored_files.deleted_of_ticket(conn, ticket_id, limit=HISTORY) if staff else [],
         **(_receipt(conn, found, now) if staff else {}),
         "escalations": _escalations(conn, ticket_id) if staff else [],
+        "private_link": private_links.of_ticket(conn, ticket_id) if staff else None,
     }
 
 
@@ -213,7 +216,15 @@ def _first_unread(shown: list[dict[str, Any]], seen: int | None, me: int) -> int
 
 def _history(conn: Connection, ticket_id: int, staff: bool) -> list[dict[str, Any]]:
     found = history.page(conn, ticket_id, after=0, limit=HISTORY, internal=staff)
-    return [msgspec.to_builtins(views.change(change, staff=staff)) for change in found]
+    shown = [
+        msgspec.to_builtins(views.change(change, staff=staff))
+        for change in found
+        if staff or change.type != Action.ESCALATED  # how urgent the desk takes it is its own affair
+    ]
+    for change in shown:
+        if change["reason"] == desk.CLOSED_BY_ITSELF:  # the text can be said otherwise, its copy cannot
+            change["reason"] = desk.CLOSED_BY_ITSELF
+    return shown
 
 
 def _names(conn: Connection, changes: list[dict[str, Any]], staff: bool) -> dict[str, dict[int, str]]:

@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
+from servicedesk.desk import setup as setup_of_desk
 from servicedesk.domain import views
 from servicedesk.domain.assignment import FactorName
 from servicedesk.domain.errors import NotFound
@@ -55,7 +56,8 @@ async def login(call: Call) -> web.Response:
 async def show_login(
     call: Call, email: str, back: str, refusal: str | None = None, *, status: int = 200
 ) -> web.Response:
-    content = {"email": email, "next": back, "refusal": refusal}
+    content: Content = {"email": email, "next": back, "refusal": refusal}
+    content["public_form"] = call.peek(setup_of_desk.public_form)
     return await frame.show_to_guest(call, "login.html", content, status=status)
 
 

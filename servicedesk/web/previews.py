@@ -2,6 +2,7 @@
 
 import msgspec
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from servicedesk.desk import files as desk
 from servicedesk.domain.files import Category, Content, StoredFile, extension_of, is_absurd, kind_of
@@ -74,6 +75,20 @@ async def preview(call: Call) -> Preview:
     file, kept = call.thing, call.app[MEDIA]
     with await opened(call, file):
         return await _preview(file, kept)
+
+
+def under(preview: Preview, file: StoredFile, address: str) -> Preview:
+    """Return the preview with its pictures under another address of the file than the API's."""
+    api = f"/api/files/{file.id}"
+    match preview:
+        case ImagePreview():
+            thumbnail_url = preview.thumbnail_url.replace(api, address)
+            return replace(
+                preview, thumbnail_url=thumbnail_url, image_url=preview.image_url.replace(api, address)
+            )
+        case PdfPreview() if preview.image_url is not None:
+            return replace(preview, image_url=preview.image_url.replace(api, address))
+    return preview
 
 
 async def _preview(file: StoredFile, kept: Media) -> Preview:

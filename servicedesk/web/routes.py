@@ -69,6 +69,8 @@ from servicedesk.web import (
     policies,
     policy_pages,
     previews,
+    private_links,
+    public_form,
     replays,
     resumable,
     saved_view_pages,
@@ -82,7 +84,20 @@ from servicedesk.web import (
     watchers,
     what_if_pages,
 )
-from servicedesk.web.api import Kind, Row, by_number, delete, form, get, page, patch, post, put
+from servicedesk.web.api import (
+    Kind,
+    Row,
+    by_number,
+    delete,
+    form,
+    get,
+    link_form,
+    link_page,
+    page,
+    patch,
+    post,
+    put,
+)
 from servicedesk.web.lists import Page, Paging
 
 TICKET: Final = by_number(stored.get)
@@ -716,6 +731,7 @@ PAGES: Final = (
     page("/settings/sessions", session_pages.page, who=Verb.SEE_SESSIONS),
     page("/settings/audit", audit_pages.page, who=Verb.SEE_AUDIT),
     page("/style", docs.style, who=Verb.ANYTHING),
+    page("/new", public_form.show, who=None),
     page("/login", people_pages.login, who=None),
     page("/setup", people_pages.setup, who=None),
     page("/api/docs", docs.show, who=None),
@@ -724,6 +740,7 @@ PAGES: Final = (
 )
 
 FORMS: Final = (
+    form("/new", public_form.send, who=None),
     form("/login", forms.log_in, who=None),
     form("/setup", forms.set_up, who=None),
     form("/logout", forms.log_out, who=Verb.ANYTHING),
@@ -737,6 +754,7 @@ FORMS: Final = (
     form("/tickets/{id}/details", forms.edit_details, who=Verb.EDIT_TICKET, on=TICKET),
     form("/tickets/{id}/watch", forms.watch, who=Verb.WATCH, on=TICKET),
     form("/tickets/{id}/acknowledge", forms.acknowledge, who=Verb.ESCALATE, on=TICKET),
+    form("/tickets/{id}/link/end", private_links.end, who=Verb.EDIT_TICKET, on=TICKET),
     form("/tickets/{id}/escalate", forms.escalate, who=Verb.ESCALATE, on=TICKET),
     post("/tickets/{id}/read", forms.mark_read, body=forms.Seen, who=Verb.SEE, on=TICKET, kind=Kind.PAGE),
     put("/tickets/{id}/drafts", forms.keep_draft, body=forms.Draft, who=Verb.SEE, on=TICKET, kind=Kind.PAGE),
@@ -789,6 +807,16 @@ FORMS: Final = (
     form("/teams/{id}", forms.edit_team, who=Verb.EDIT_TEAMS, on=TEAM),
 )
 
+LINKS: Final = (
+    link_page("/t/{token}", private_links.ticket, who=Verb.SEE, on=TICKET),
+    link_form("/t/{token}/messages", private_links.reply, who=Verb.REPLY, on=TICKET),
+    link_form("/t/{token}/status", private_links.move, who=Verb.MOVE, on=TICKET),
+    link_page("/t/{token}/view/{id}", private_links.view_file, who=Verb.SEE, on=files.load),
+    link_page("/t/{token}/files/{id}/download", downloads.download, who=Verb.SEE, on=files.load),
+    link_page("/t/{token}/files/{id}/thumbnail", downloads.thumbnail, who=Verb.SEE, on=files.load),
+    link_page("/t/{token}/files/{id}/picture", downloads.picture, who=Verb.SEE, on=files.load),
+)
+
 ROWS: Final[tuple[Row, ...]] = (
     *TICKETS,
     *MESSAGES,
@@ -806,4 +834,5 @@ ROWS: Final[tuple[Row, ...]] = (
     *LIVE,
     *PAGES,
     *FORMS,
+    *LINKS,
 )

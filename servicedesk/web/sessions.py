@@ -199,7 +199,7 @@ async def start_session(call: Call, response: web.StreamResponse, email: str, pa
 async def log_out(call: Call, response: web.StreamResponse) -> None:
     """End the caller's session and take the cookie back."""
     caller = call.caller
-    if caller is not None:
+    if caller is not None and caller.kind is not None:
         await call.write_anyway(desk.close_session, Known(caller.user, caller.session_id, caller.kind))
     auth.drop_session(call.request, response)
 
@@ -302,7 +302,7 @@ async def _hash_of_present(call: Call, user: User, password: str, refusal: Refus
 
 async def _end_present(call: Call) -> None:
     caller = call.caller
-    if caller is not None and caller.csrf_token is not None:
+    if caller is not None and caller.kind is not None and caller.csrf_token is not None:
         await call.write_anyway(desk.close_session, Known(caller.user, caller.session_id, caller.kind))
 
 

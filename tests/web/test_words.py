@@ -9,6 +9,7 @@ from aiohttp.test_utils import make_mocked_request
 
 from servicedesk.domain.errors import Invalid, invalid
 from servicedesk.domain.people import Role
+from servicedesk.domain.times import DAY
 from servicedesk.domain.words import begun, count, joined, say
 from servicedesk.store import meta, people
 from servicedesk.web import wording, words
@@ -229,6 +230,19 @@ async def test_the_error_page_speaks_the_language_of_its_reader(desk: Desk) -> N
     assert '<html lang="de"' in shown
     assert "Ticket 999 gibt es nicht." in shown
     assert "/no/such/page gibt es hier nicht." in lost
+
+
+async def test_what_the_desk_did_by_itself_is_explained_in_the_language_of_who_reads(desk: Desk) -> None:
+    agent = await desk.agent()
+    ticket = await agent.ticket(assigned_to=agent.id)
+    await agent.put(f"/api/tickets/{ticket['id']}/status", {"status": "resolved"})
+    await desk.live(8 * DAY)
+    await chosen(agent, "de")
+
+    shown = await page(agent, f"/tickets/{ticket['id']}")
+
+    assert "Nach der Lösung von selbst geschlossen." in shown
+    assert "Status Gelöst → Geschlossen" in shown
 
 
 async def test_a_form_shows_what_is_wrong_in_the_language_of_its_reader(desk: Desk) -> None:
