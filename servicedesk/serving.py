@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from aiohttp import web
@@ -27,10 +27,12 @@ class CannotListen(Exception):
     """The address is taken, not ours or none at all."""
 
 
-async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
+async def serve(
+    settings: Settings, announce: Callable[[str], None], sources: Mapping[str, str] | None = None
+) -> None:
     """Serve until SIGTERM or SIGINT; ``announce`` prints a line when the desk can be reached."""
     stop = _Stop()
-    runner = Runner(build(settings), shutdown_timeout=CUT_WITHIN)
+    runner = Runner(build(settings, sources=sources), shutdown_timeout=CUT_WITHIN)
     try:
         await runner.setup()
         origin = await _listen(runner, settings)

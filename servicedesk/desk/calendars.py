@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 import msgspec
 
-from servicedesk.desk import assignment, clocks
+from servicedesk.desk import assignment, audit, clocks
 from servicedesk.domain import views
+from servicedesk.domain.audit import Action, Noun, Subject, changed
 from servicedesk.domain.calendars import Calendar, Holiday, StoredCalendar, in_order, merged, problems
 from servicedesk.domain.errors import InUse, Invalid, Stale
 from servicedesk.domain.events import CalendarChanged
@@ -17,6 +18,7 @@ from servicedesk.store.db import Tx
 
 def create(tx: Tx, new: Calendar, *, at: Instant) -> StoredCalendar:
     made = calendars.insert(tx, _sound(new, at), at=at)
+    audit.record(tx, Action.MADE, _subject(made))
     tx.after_commit(CalendarChanged(made.id))
     return made
 
@@ -34,7 +36,9 @@ def replace(
     clocks.rewind_calendar(tx, calendar_id)
     assignment.hours_changed(tx, at)
     tx.after_commit(CalendarChanged(calendar_id))
-    return calendars.get(tx, calendar_id)
+    present = calendars.get(tx, calendar_id)
+    audit.record(tx, Action.CHANGED, _subject(present), {"fields": changed(before.calendar, after)})
+    return present
 
 
 def add_holidays(
@@ -52,10 +56,12 @@ def add_holidays(
 
 def delete(tx: Tx, calendar_id: int, *, versions: frozenset[int] | None = None) -> None:
     """Remove a calendar that nothing uses."""
-    _require_version(calendars.get(tx, calendar_id), versions)
+    before = calendars.get(tx, calendar_id)
+    _require_version(before, versions)
     if calendars.in_use(tx, calendar_id):
         raise InUse(say("calendar"))
     calendars.delete(tx, calendar_id)
+    audit.record(tx, Action.DELETED, _subject(before))
 
 
 def _sound(calendar: Calendar, at: Instant) -> Calendar:
@@ -72,6 +78,10 @@ def _sound(calendar: Calendar, at: Instant) -> Calendar:
             for holiday in calendar.holidays
         ),
     )
+
+
+def _subject(kept: StoredCalendar) -> Subject:
+    return Subject(Noun.CALENDAR, kept.id, kept.calendar.name)
 
 
 def _sorted(hours: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:

@@ -4,7 +4,9 @@ from typing import Final
 
 import msgspec
 
+from servicedesk.desk import audit
 from servicedesk.domain import views
+from servicedesk.domain.audit import Action, Noun, Subject, changed
 from servicedesk.domain.errors import FieldError, InUse, Invalid, Stale, invalid
 from servicedesk.domain.escalation import NEW, EscalationPolicy, Policy, Standing, Target, next_tier
 from servicedesk.domain.events import ReplanAgain
@@ -24,6 +26,7 @@ AT_ONCE: Final = 100
 def create(tx: Tx, new: Policy, *, at: Instant) -> EscalationPolicy:
     made = escalation.insert(tx, _sound(tx, new, known=frozenset()), at=at)
     replan_all(tx)
+    audit.record(tx, Action.MADE, _subject(made))
     return made
 
 
@@ -38,15 +41,19 @@ def replace(
         return before
     escalation.update(tx, policy_id, after, at=at)
     replan_all(tx)
-    return escalation.get(tx, policy_id)
+    present = escalation.get(tx, policy_id)
+    audit.record(tx, Action.CHANGED, _subject(present), {"fields": changed(before.policy, present.policy)})
+    return present
 
 
 def delete(tx: Tx, policy_id: int, *, versions: frozenset[int] | None = None) -> None:
     """Remove a policy that no team has and that is not the default."""
-    _require_version(escalation.get(tx, policy_id), versions)
+    before = escalation.get(tx, policy_id)
+    _require_version(before, versions)
     if escalation.in_use(tx, policy_id):
         raise InUse(say("escalation policy"))
     escalation.delete(tx, policy_id)
+    audit.record(tx, Action.DELETED, _subject(before))
 
 
 def check(conn: Connection, policy_id: int | None) -> None:
@@ -90,6 +97,10 @@ def standing(conn: Connection, ticket_id: int, policy_id: int, clocks: Clocks) -
         cycle=ticket.reopen_count + 1,
         fired=escalation.fired(conn, ticket_id, policy_id),
     )
+
+
+def _subject(kept: EscalationPolicy) -> Subject:
+    return Subject(Noun.ESCALATION, kept.id, kept.policy.name)
 
 
 def _sound(tx: Tx, policy: Policy, known: frozenset[int]) -> Policy:

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import UNSET
 
-from servicedesk.desk import telling
+from servicedesk.desk import audit, telling
 from servicedesk.domain import views
 from servicedesk.domain.access import Verb, may, require
+from servicedesk.domain.audit import Action as Doing
+from servicedesk.domain.audit import Noun, Subject
 from servicedesk.domain.errors import FieldError, Invalid, NotFound, invalid
 from servicedesk.domain.events import Action, Event, staff_room, ticket_room
 from servicedesk.domain.files import A_MESSAGE, NewFile, Picture, Scan, StoredFile
@@ -93,6 +95,8 @@ def delete(tx: Tx, file_id: str, *, by: User, at: Instant) -> None:
     after = _count(tx, before, -1, is_internal=file.is_internal, at=at)
     _tell_gone(tx, after, file, by, at)
     telling.tell_counts(tx, before, after, by=by, at=at)
+    subject = Subject(Noun.FILE, file_id, file.filename)
+    audit.record(tx, Doing.DELETED, subject, {"ticket": file.ticket_id, "sha256": file.sha256}, by=by)
 
 
 def bind(

@@ -6,8 +6,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from servicedesk.desk import assignment, clocks, escalation, sessions
+from servicedesk.desk import assignment, audit, clocks, escalation, sessions
 from servicedesk.domain.assignment import Weights
+from servicedesk.domain.audit import Action, Noun, Subject, changed, person
 from servicedesk.domain.calendars import zone_errors
 from servicedesk.domain.errors import FieldError, Forbidden, Invalid, LastAdmin, invalid
 from servicedesk.domain.events import PersonChanged
@@ -104,6 +105,7 @@ def create(tx: Tx, new: NewPerson, *, at: Instant) -> User:
         calendar_id=new.calendar_id,
     )
     _join(tx, added, new.team_ids)
+    audit.record(tx, Action.MADE, person(added), {"role": added.role})
     assignment.hours_changed(tx, at)
     return people.get(tx, added.id)
 
@@ -121,6 +123,7 @@ def edit(tx: Tx, user_id: int, change: Edit, *, by: User, at: Instant) -> User:
     if change.password_hash is not UNSET:
         sessions.reset_password(tx, user_id, change.password_hash)
     present = people.get(tx, user_id)
+    _record(tx, before, present, by)
     _follow_up(tx, before, present, at)
     return present
 
@@ -150,6 +153,7 @@ def create_team(tx: Tx, new: NewTeam, *, at: Instant) -> Team:
         at=at,
     )
     _set_members(tx, made, new.member_ids)
+    audit.record(tx, Action.MADE, _team(made))
     assignment.drain(tx, at)
     return people.team(tx, made.id)
 
@@ -173,6 +177,9 @@ def edit_team(tx: Tx, team_id: int, change: TeamEdit, *, at: Instant) -> Team:
         returns.drop_team(tx, team_id)
     if change.member_ids is not UNSET:
         _set_members(tx, before, change.member_ids)
+    present = people.team(tx, team_id)
+    if fields := changed(before, present):
+        audit.record(tx, Action.CHANGED, _team(present), {"fields": fields})
     assignment.drain(tx, at)
     return people.team(tx, team_id)
 
@@ -212,6 +219,21 @@ def _move(tx: Tx, before: User, after: User, change: Edit) -> None:
         people.stop_leading(tx, after.id)
     if before.is_staff and not after.is_staff:
         notifications.forget_all(tx, after.id)
+
+
+def _record(tx: Tx, before: User, after: User, by: User) -> None:
+    """Write down what changed. That somebody went away or came back is everyday life."""
+    fields = set(changed(before, after)) - ({"availability"} if by.id == after.id else set())
+    if not fields:
+        return
+    weighty: dict[str, Any] = {
+        n: [getattr(before, n), getattr(after, n)] for n in ("role", "is_active") if n in fields
+    }
+    audit.record(tx, Action.CHANGED, person(after), {"fields": sorted(fields), **weighty})
+
+
+def _team(team: Team) -> Subject:
+    return Subject(Noun.TEAM, team.id, team.name)
 
 
 def _follow_up(tx: Tx, before: User, after: User, at: Instant) -> None:

@@ -5,8 +5,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from servicedesk.desk import audit
 from servicedesk.desk import people as desk
 from servicedesk.desk.welcome import Welcome, greet
+from servicedesk.domain.audit import Action, Noun, Subject, changed
 from servicedesk.domain.errors import AlreadySetUp, invalid
 from servicedesk.domain.people import Role, User
 from servicedesk.domain.times import Instant
@@ -34,12 +36,23 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     """What the first ticket says; without it there is none."""
 
 
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What admins set about the desk as a whole."""
+
+    desk_name: str
+    time_zone: str
+    public_form: bool
+
+
 def begin(tx: Tx, start: Start, *, at: Instant) -> User:
     """Set the desk up, once. Raises AlreadySetUp."""
     if people.anybody(tx):
         raise AlreadySetUp(say("This desk has its first user already; please log in."))
     name_desk(tx, start.desk_name)
     set_time_zone(tx, start.time_zone)
+    if tx.occasion is not None:
+        tx.occasion = msgspec.structs.replace(tx.occasion, name=start.name.strip())
+    audit.record(tx, Action.SET_UP, Subject(Noun.DESK, name=desk_name(tx)))
     admin = desk.create(
         tx,
         desk.NewPerson(
@@ -52,6 +65,25 @@ def begin(tx: Tx, start: Start, *, at: Instant) -> User:
     if start.welcome is not None:
         greet(tx, start.welcome, admin, at=at)
     return people.get(tx, admin.id)
+
+
+def facts(conn: Connection) -> Facts:
+    return Facts(desk_name=desk_name(conn), time_zone=time_zone(conn).key, public_form=public_form(conn))
+
+
+def change(tx: Tx, wanted: Facts) -> Facts:
+    """Set what admins set about the desk. Raises Invalid."""
+    before = facts(tx)
+    name_desk(tx, wanted.desk_name)
+    set_time_zone(tx, wanted.time_zone)
+    set_public_form(tx, wanted.public_form)
+    after = facts(tx)
+    if fields := changed(before, after):
+        values = {name: [getattr(before, name), getattr(after, name)] for name in fields}
+        audit.record(
+            tx, Action.CHANGED, Subject(Noun.DESK, name=after.desk_name), {"fields": fields, **values}
+        )
+    return after
 
 
 def desk_name(conn: Connection) -> str:

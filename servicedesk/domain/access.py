@@ -11,6 +11,7 @@ from servicedesk.domain.escalation import EscalationPolicy
 from servicedesk.domain.macros import Macro
 from servicedesk.domain.people import ADMINS, EVERYBODY, STAFF, SUPERVISORS, Role, Team, User
 from servicedesk.domain.saved_views import SavedView
+from servicedesk.domain.sessions import Session
 from servicedesk.domain.sla import StoredPolicy
 from servicedesk.domain.tickets import Message, Ticket
 from servicedesk.domain.words import say
@@ -50,6 +51,10 @@ class Verb(StrEnum):
     SEE_VIEWS = "see_views"
     EDIT_VIEWS = "edit_views"
     SEE_METRICS = "see_metrics"
+    END_SESSION = "end_session"
+    SEE_SESSIONS = "see_sessions"
+    SEE_AUDIT = "see_audit"
+    EDIT_DESK = "edit_desk"
     ADMINISTER = "administer"
 
 
@@ -86,6 +91,10 @@ ROLES: Final[dict[Verb, frozenset[Role]]] = {
     Verb.SEE_VIEWS: STAFF,
     Verb.EDIT_VIEWS: STAFF,
     Verb.SEE_METRICS: ADMINS,
+    Verb.END_SESSION: EVERYBODY,
+    Verb.SEE_SESSIONS: ADMINS,
+    Verb.SEE_AUDIT: ADMINS,
+    Verb.EDIT_DESK: ADMINS,
     Verb.ADMINISTER: ADMINS,
 }
 """The roles that may ever do it; what it is done to may narrow that further."""
@@ -146,6 +155,8 @@ def _sees(actor: User, thing: object) -> bool:
             return actor.is_staff or not thing.is_internal
         case Notification() | Private():
             return thing.user_id == actor.id
+        case Session():
+            return thing.user_id == actor.id or actor.role in ADMINS
         case User():
             return actor.is_staff or thing.id == actor.id
         case Team() | StoredCalendar() | StoredPolicy() | EscalationPolicy():

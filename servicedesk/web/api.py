@@ -14,6 +14,7 @@ from aiohttp import hdrs, web
 
 from servicedesk.domain import access
 from servicedesk.domain.access import Verb
+from servicedesk.domain.audit import Occasion
 from servicedesk.domain.errors import (
     BadRequest,
     Forbidden,
@@ -35,6 +36,7 @@ from servicedesk.store import idempotency, search
 from servicedesk.store.db import Connection, Database, Tx
 from servicedesk.web import auth, decode, pace, problems, space, words
 from servicedesk.web.keys import CLOCK, DB, REQUEST_ID, RUNNING, SETTINGS
+from servicedesk.web.seen import SEEN
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -161,6 +163,8 @@ class Call:
         """See the caller as they are now: while a body came in, their session may have ended."""
         by_link = self.row.kind is Kind.LINK
         self.caller = (auth.identify_by_link if by_link else auth.identify)(self.request, at)
+        if self.caller is not None and self.caller.kind is not None:
+            self.app[SEEN].note(self.caller.session_id, at)
 
     @property
     def app(self) -> web.Application:
@@ -218,14 +222,35 @@ class Call:
         """
         space.require_room(self.app)
         if self._scope is None:
-            return await self.db.write(fn, *args, **kwargs)
+            return await self.write_anyway(fn, *args, **kwargs)
 
         def remembered(tx: Tx) -> T:
             result = fn(tx, *args, **kwargs)
             self._remember(tx, self.row.status, self.encoded(result), self._located(result))
             return result
 
-        return await self.db.write(remembered)
+        return await self.write_anyway(remembered)
+
+    async def write_anyway(
+        self, fn: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Write also when the disk is nearly full: that stops changes, not people who want to read."""
+        occasion = self.occasion
+
+        def asked(tx: Tx) -> T:
+            tx.occasion = occasion
+            return fn(tx, *args, **kwargs)
+
+        return await self.db.write(asked)
+
+    @property
+    def occasion(self) -> Occasion:
+        """What the audit list says of this request."""
+        return Occasion(
+            at=self.now,
+            by=self.caller.user if self.caller else None,
+            address=auth.client_address(self.request),
+        )
 
     async def read(
         self, fn: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs

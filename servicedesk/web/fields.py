@@ -28,7 +28,7 @@ def _not_blank(text: str, pointer: str) -> Iterator[FieldError]:
         yield FieldError(pointer, "too_short", say("must not be blank"))
 
 
-def _one_line(text: str, pointer: str) -> Iterator[FieldError]:
+def one_line(text: str, pointer: str) -> Iterator[FieldError]:
     yield from _not_blank(text, pointer)
     if has_control_character(text.strip()):
         yield FieldError(
@@ -54,8 +54,8 @@ Description = Annotated[str, Meta(max_length=DESCRIPTION_MAX)]
 MessageText = Annotated[str, Meta(min_length=1, max_length=BODY_MAX), checked(_not_blank)]
 Comment = Annotated[str, Meta(max_length=COMMENT_MAX)]
 LongReason = Annotated[str, Meta(max_length=COMMENT_MAX), checked(_long_enough)]
-Category = Annotated[str, Meta(max_length=TAG_MAX), checked(_one_line)]
+Category = Annotated[str, Meta(max_length=TAG_MAX), checked(one_line)]
 Words = Annotated[list[str], checked(word_errors)]
 Email = Annotated[str, Meta(max_length=254), checked(_address)]
-OneLine = Annotated[str, Meta(max_length=200), checked(_one_line)]
+OneLine = Annotated[str, Meta(max_length=200), checked(one_line)]
 FileId = Annotated[str, Meta(min_length=1, max_length=64)]

@@ -355,7 +355,7 @@ async def add_person(call: Call) -> web.StreamResponse:
             refusal=None if isinstance(refusal, Invalid) else refusal.detail,
             status=problems.status_of(refusal),
         )
-    raise web.HTTPSeeOther("/people")
+    raise web.HTTPSeeOther("/people?done=added")
 
 
 async def edit_person(call: Call) -> web.StreamResponse:
@@ -377,7 +377,7 @@ async def edit_person(call: Call) -> web.StreamResponse:
     async def change() -> None:
         await people.edit(call, _body(values, people.PersonPatch))
 
-    return await _people(call, change)
+    return await _people(call, change, edited=call.thing.id)
 
 
 async def add_team(call: Call) -> web.StreamResponse:
@@ -460,14 +460,20 @@ async def _settings(
     raise web.HTTPSeeOther(f"/settings?done={done}")
 
 
-async def _people(call: Call, act: Callable[[], Awaitable[None]]) -> web.StreamResponse:
+async def _people(
+    call: Call, act: Callable[[], Awaitable[None]], edited: int | None = None
+) -> web.StreamResponse:
     try:
         await act()
     except Refused as refusal:
         return await people_pages.show_people(
-            call, refusal=refusal.detail, status=problems.status_of(refusal)
+            call,
+            edited=edited,
+            edit_errors=_by_field(refusal) if edited is not None else None,
+            refusal=refusal.detail,
+            status=problems.status_of(refusal),
         )
-    raise web.HTTPSeeOther("/people")
+    raise web.HTTPSeeOther("/people?done=saved")
 
 
 def _to_ticket(call: Call) -> web.StreamResponse:

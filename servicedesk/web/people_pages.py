@@ -11,14 +11,15 @@ from servicedesk.domain import views
 from servicedesk.domain.assignment import FactorName
 from servicedesk.domain.errors import NotFound
 from servicedesk.domain.people import STAFF, SUPERVISORS, Preset, Role
-from servicedesk.domain.times import iso
+from servicedesk.domain.times import iso, iso_or_none
 from servicedesk.domain.words import say
 from servicedesk.store import calendars, escalation, people, policies, sessions
 from servicedesk.store.db import Connection
-from servicedesk.web import frame, wording
+from servicedesk.web import frame, session_pages, wording
 from servicedesk.web import setup as first_run
 from servicedesk.web.api import Call
 from servicedesk.web.frame import Content
+from servicedesk.web.seen import SEEN
 from servicedesk.web.settings_forms import zones
 from servicedesk.web.words import LANGUAGES
 
@@ -36,6 +37,7 @@ _FACTORS: Final = [
     (str(FactorName.SKILLS), say("Fitting skills")),
     (str(FactorName.CONTINUITY), say("A known requester")),
 ]
+_DONE_PEOPLE: Final = {"saved": say("Saved."), "added": say("The person is added.")}
 _BROWSERS: Final = say("Follow the browser")
 _DONE: Final = {
     "saved": say("Saved."),
@@ -69,6 +71,8 @@ async def show_people(
     *,
     values: Mapping[str, Any] | None = None,
     errors: Mapping[str, str] | None = None,
+    edited: int | None = None,
+    edit_errors: Mapping[str, str] | None = None,
     refusal: str | None = None,
     status: int = 200,
 ) -> web.Response:
@@ -76,8 +80,9 @@ async def show_people(
     query = call.request.query
     role = query.get("role") if query.get("role") in set(Role) else None
     after = int(query["after"]) if query.get("after", "").isdecimal() and len(query["after"]) < 16 else 0
-    edited = query.get("edit", "")
+    shown_for = query.get("edit", "") if edited is None else str(edited)
     extra: Content = {"values": values or {}, "errors": errors or {}, "refusal": refusal}
+    extra |= {"edit_errors": edit_errors or {}, "done": _DONE_PEOPLE.get(query.get("done", ""))}
     extra |= {"roles": _ROLES, "presets": _PRESETS, "role": role, "may_edit": call.actor.role in SUPERVISORS}
 
     def read(conn: Connection) -> Content:
@@ -87,9 +92,9 @@ async def show_people(
         loads = people.loads(conn, [user.id for user in shown])
         teams = people.teams(conn, limit=frame.PEOPLE_MOST)
         staff = people.page(conn, limit=frame.PEOPLE_MOST, roles=STAFF, is_active=True)
-        one = next((user for user in [*staff, *shown] if str(user.id) == edited), None)
-        if one is None and edited.isdecimal() and len(edited) < 16:
-            one = people.get(conn, int(edited))
+        one = next((user for user in [*staff, *shown] if str(user.id) == shown_for), None)
+        if one is None and shown_for.isdecimal() and len(shown_for) < 16:
+            one = people.get(conn, int(shown_for))
         team_rows = [msgspec.to_builtins(views.team(team)) for team in teams]
         return {
             "users": [msgspec.to_builtins(views.user(user)) | {"load": loads[user.id]} for user in shown],
@@ -132,15 +137,23 @@ async def show_settings(
         "language": call.actor.language or "",
         "time_zone": call.actor.time_zone or "",
     }
-    extra["done"] = _DONE.get(call.request.query.get("done", ""))
+    done = call.request.query.get("done", "")
+    extra["done"] = _DONE.get(done) or session_pages.DONE.get(done)
 
     def read(conn: Connection) -> Content:
         tokens = sessions.tokens(conn, call.actor.id, after=0, limit=STEP)
         return {
             "tokens": [
-                {"id": t.id, "name": t.name, "created_at": iso(t.created_at), "expires_at": t.expires_at}
+                {
+                    "id": t.id,
+                    "name": t.name,
+                    "created_at": iso(t.created_at),
+                    "expires_at": t.expires_at,
+                    "seen_at": iso_or_none(call.app[SEEN].latest(t.id, t.seen_at)),
+                }
                 for t in tokens
-            ]
+            ],
+            "sessions": session_pages.own(conn, call),
         }
 
     return await frame.show(call, "settings.html", read, extra=extra, status=status)

@@ -32,15 +32,18 @@ from servicedesk.store import escalation as stored_escalation
 from servicedesk.store import notifications as stored_notifications
 from servicedesk.store import people as stored_people
 from servicedesk.store import policies as stored_policies
+from servicedesk.store import sessions as stored_sessions
 from servicedesk.store import tickets as stored
 from servicedesk.store.macros import MACROS as STORED_MACROS
 from servicedesk.store.saved_views import VIEWS as STORED_VIEWS
 from servicedesk.web import (
     assets,
     asyncapi,
+    audit_pages,
     bulk,
     calendar_pages,
     calendars,
+    desk_pages,
     docs,
     downloads,
     escalation,
@@ -73,6 +76,7 @@ from servicedesk.web import (
     saved_view_pages,
     saved_views,
     search_pages,
+    session_pages,
     sessions,
     tables,
     tickets,
@@ -102,6 +106,7 @@ USER: Final = by_number(stored_people.get)
 ESCALATION_POLICY: Final = by_number(stored_escalation.get)
 CALENDAR: Final = by_number(stored_calendars.get)
 POLICY: Final = by_number(stored_policies.get)
+SESSION: Final = by_number(stored_sessions.get)
 MACRO: Final = by_number(STORED_MACROS.get)
 VIEW: Final = by_number(STORED_VIEWS.get)
 TEAM: Final = by_number(stored_people.team)
@@ -721,6 +726,10 @@ PAGES: Final = (
     page("/settings/macros", macro_pages.page, who=Verb.USE_MACROS),
     page("/tickets/{id}/macros", macro_pages.on_ticket, who=Verb.NOTE, on=TICKET),
     page("/settings/views", saved_view_pages.page, who=Verb.SEE_VIEWS),
+    page("/settings/all", desk_pages.index, who=Verb.SEE_PEOPLE),
+    page("/settings/desk", desk_pages.page, who=Verb.EDIT_DESK),
+    page("/settings/sessions", session_pages.page, who=Verb.SEE_SESSIONS),
+    page("/settings/audit", audit_pages.page, who=Verb.SEE_AUDIT),
     page("/style", docs.style, who=Verb.ANYTHING),
     page("/new", public_form.show, who=None),
     page("/login", people_pages.login, who=None),
@@ -786,6 +795,9 @@ FORMS: Final = (
     form("/settings/views", saved_view_pages.make, who=Verb.EDIT_VIEWS),
     form("/settings/views/{id}", saved_view_pages.save, who=Verb.EDIT_VIEWS, on=VIEW),
     form("/settings/views/{id}/delete", saved_view_pages.delete, who=Verb.EDIT_VIEWS, on=VIEW),
+    form("/settings/desk", desk_pages.save, who=Verb.EDIT_DESK),
+    form("/settings/sessions/end-others", session_pages.end_others, who=Verb.ANYTHING),
+    form("/settings/sessions/{id}/end", session_pages.end, who=Verb.END_SESSION, on=SESSION),
     form("/theme", forms.set_theme, who=Verb.ANYTHING),
     form("/availability", forms.set_availability, who=Verb.EDIT_PERSON),
     form("/numbers/what-if", what_if_pages.ask, who=Verb.EDIT_TEAMS),
