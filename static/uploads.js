@@ -164,7 +164,7 @@ export function start() {
   document.addEventListener("dragover", (event) => {
     if (!carriesFiles(event) || !event.dataTransfer) return;
     event.preventDefault();
-    event.dataTransfer.dropEffect = isOver(event) ? "copy" : "none";
+    event.dataTransfer.dropEffect = openTicket() ? "copy" : "none"; // beside the conversation a word says where
     overlay(isOver(event));
   });
   document.addEventListener("dragenter", (event) => { if (carriesFiles(event) && isOver(event)) overlay(true); });

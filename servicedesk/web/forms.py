@@ -297,7 +297,7 @@ async def delete_token(call: Call) -> web.StreamResponse:
 async def set_look(call: Call) -> web.StreamResponse:
     """Remember colours and keys in cookies: they belong to the browser, not to the person."""
     fields = await auth.form_fields(call.request)
-    response = web.Response(status=303, headers={hdrs.LOCATION: "/settings"})
+    response = web.Response(status=303, headers={hdrs.LOCATION: "/settings?done=saved"})
     _put_theme(call, response, fields.get("theme", "system"))
     _remember(call, response, KEYS_COOKIE, "on" if fields.get("keys") else "off")
     return response

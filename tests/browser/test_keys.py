@@ -195,8 +195,8 @@ async def test_the_palette_has_what_was_used_last_at_its_top(desk: Desk, windows
     await is_live(page)
     await page.keyboard.press("Control+k")
 
-    await expect(options.nth(0)).to_contain_text("Priority low")
-    await expect(options.nth(1)).to_contain_text("Priority high")
+    await expect(options.nth(0)).to_contain_text("Priority: Low")
+    await expect(options.nth(1)).to_contain_text("Priority: High")
 
 
 async def test_the_palette_keeps_up_with_the_fingers_among_two_thousand_things(

@@ -255,7 +255,9 @@ async def test_files_go_up_three_at_a_time_each_with_its_row(desk: Desk, windows
 
     await page.route("**/api/files/upload", hold)
     await choose(
-        page, *(chosen("same.txt", f"Number {n}".encode()) for n in range(4)), chosen("red.png", picture())
+        page,
+        *(chosen("same.txt", f"Number {n}".encode()) for n in range(4)),
+        chosen("red.png", picture(), "image/png"),
     )
     rows = page.locator(".upload")
     await expect(rows.locator(".name")).to_have_text(["same.txt"] * 4 + ["red.png"])
