@@ -58,6 +58,8 @@ def _ngettext(context: jinja2.runtime.Context, one: str, many: str, number: int,
 
 def _filled(context: jinja2.runtime.Context, message: str, values: dict[str, Any]) -> Markup:
     """Return the message with its values: escaped, and those that are texts in the page's language."""
+    if not values and "%" not in message:
+        return Markup(message)  # noqa: S704 -- our own
     return Markup(message) % {name: _said(context, value) for name, value in values.items()}  # noqa: S704 -- our own
 
 
