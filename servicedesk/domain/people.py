@@ -56,6 +56,8 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     """What the console speaks to them; None is the language of their browser."""
     time_zone: str | None = None
     """Where they are, as far as the console shows times; None is the desk's zone."""
+    only_ticket: int | None = None
+    """All that they may touch, when nothing but a private link stands for them."""
     created_at: Instant
 
     @property

@@ -12,6 +12,7 @@ from servicedesk.domain.errors import NotFound, invalid
 from servicedesk.domain.mentions import Colleague
 from servicedesk.domain.people import Availability, Preset, Role, Team, User, fold
 from servicedesk.domain.times import MINUTE, Instant
+from servicedesk.domain.words import say
 from servicedesk.store import calendars
 from servicedesk.store.db import Connection, Tx
 
@@ -42,7 +43,7 @@ def get(conn: Connection, user_id: int) -> User:
     """Return the person, or raise NotFound."""
     row = conn.execute(f"SELECT {_USER}, {TEAMS_OF} FROM users u WHERE id = ?", (user_id,)).fetchone()
     if row is None:
-        raise NotFound(f"There is no user {user_id}.")
+        raise NotFound(say("There is no {what} {id}.", what=say("user"), id=user_id))
     return user_of(row)
 
 
@@ -229,7 +230,7 @@ def team(conn: Connection, team_id: int) -> Team:
     """Return the team, or raise NotFound."""
     row = conn.execute(f"SELECT {_TEAM} FROM teams WHERE id = ?", (team_id,)).fetchone()
     if row is None:
-        raise NotFound(f"There is no team {team_id}.")
+        raise NotFound(say("There is no {what} {id}.", what=say("team"), id=team_id))
     members = conn.execute("SELECT user_id FROM team_members WHERE team_id = ? ORDER BY user_id", (team_id,))
     return _team(row, tuple([user_id for (user_id,) in members]))
 
@@ -249,7 +250,7 @@ def way(conn: Connection, team_id: int) -> Way:
         "SELECT assignment, weights, return_after_minutes FROM teams WHERE id = ?", (team_id,)
     ).fetchone()
     if row is None:
-        raise NotFound(f"There is no team {team_id}.")
+        raise NotFound(say("There is no {what} {id}.", what=say("team"), id=team_id))
     preset, weights, minutes = row
     return Way(Preset(preset), _weights(weights), None if minutes is None else minutes * MINUTE)
 
@@ -527,11 +528,11 @@ def _marks(values: Collection[object]) -> str:
 
 
 def _taken() -> Exception:
-    return invalid("/email", "is the address of somebody else", "duplicate")
+    return invalid("/email", say("is the address of somebody else"), "duplicate")
 
 
 def _name_taken() -> Exception:
-    return invalid("/name", "is the name of another team", "duplicate")
+    return invalid("/name", say("is the name of another team"), "duplicate")
 
 
 _ROLE: Final = {role.value: role for role in Role}

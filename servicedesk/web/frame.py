@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 import aiohttp_jinja2
 import msgspec
@@ -66,6 +65,12 @@ async def show_to_guest(call: Call, template: str, content: Content, *, status: 
     return response
 
 
+async def show_alone(call: Call, template: str, content: Content, *, status: int = 200) -> web.Response:
+    """Answer with a page without the console's frame, on which nothing hangs on a cookie."""
+    around = {"now": call.now, "zone": call.peek(setup.time_zone), "desk_name": call.peek(setup.desk_name)}
+    return await _render(call.request, template, around | content, status)
+
+
 def local(path: str | None) -> str:
     """Return the path if it is one of ours, else the queue."""
     if not path or not path.startswith("/") or path.startswith(("//", "/\\")) or not path.isprintable():
@@ -88,10 +93,11 @@ async def _text(request: web.Request, template: str, content: Content) -> str:
 def _frame(conn: Connection, actor: User, now: Instant, view: str | None, ticket_id: int | None) -> Content:
     known = queue.views_for(conn, actor)
     counts = queue.counts(conn, actor, known, now)
+    zone = setup.zone_of(conn, actor)
     return {
         "desk_name": setup.desk_name(conn),
-        "zone": ZoneInfo(actor.time_zone) if actor.time_zone else setup.time_zone(conn),
-        "own_zone": actor.time_zone,
+        "zone": zone,
+        "own_zone": zone.key if zone.key == actor.time_zone else None,
         "views": [
             {
                 "name": each.name,

@@ -1,5 +1,6 @@
 """The languages of the desk: which one a request is answered in, and the catalogue that has the texts."""
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
@@ -9,12 +10,15 @@ from aiohttp import hdrs, web
 
 from servicedesk import resources
 from servicedesk.domain.people import User
-from servicedesk.domain.words import Text
+from servicedesk.domain.words import Text, capital
 
 ENGLISH: Final = "en"
 LANGUAGES: Final[Mapping[str, str]] = {ENGLISH: "English", "de": "Deutsch"}
 """What can be chosen, each under its own name. English is what the texts are written in."""
 _RANGES_MAX: Final = 16
+_RANGE: Final = re.compile(
+    r"([a-z]{1,8})(?:-[a-z0-9]{1,8})*\s*(?:;\s*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?", re.IGNORECASE | re.ASCII
+)
 
 
 class Words:
@@ -26,13 +30,19 @@ class Words:
 
     def say(self, text: str) -> str:
         """Return the text in this language, whatever it is made of."""
-        if not isinstance(text, Text):
+        if not isinstance(text, Text) or self.language == ENGLISH:
             return text
-        if text.many is None:
-            found = self._catalogue.gettext(text.template)
-        else:
+        if text.many is not None:
             found = self._catalogue.ngettext(text.template, text.many, text.number)
-        return found.format(**{name: self._value(value) for name, value in text.values.items()})
+        else:
+            # The catalogue has its own head under the empty id.
+            found = self._catalogue.gettext(text.template) if text.template else ""
+        said = found.format(**{name: self._value(value) for name, value in text.values.items()})
+        return capital(said) if text.is_begun else said
+
+    def plain(self, text: str) -> str:
+        """Return the text for JSON, which knows no texts that could be said otherwise."""
+        return str(self.say(text))
 
     def _value(self, value: object) -> object:
         return self.say(value) if isinstance(value, str) else value
@@ -64,17 +74,12 @@ def of_person(request: web.Request, user: User) -> Words:
 
 
 def _preferred(header: str) -> str:
-    liked = [_liking(part) for part in header.split(",")[:_RANGES_MAX]]
+    liked = [_liking(part) for part in header.split(",", _RANGES_MAX)[:_RANGES_MAX]]
     known = [(quality, language) for language, quality in liked if language in LANGUAGES and quality > 0]
     return max(known, key=lambda pair: pair[0])[1] if known else ENGLISH
 
 
 def _liking(part: str) -> tuple[str, float]:
-    """Return the language of one range, without its region, and how much it is liked."""
-    tag, _, parameter = part.strip().partition(";")
-    name, _, value = parameter.strip().partition("=")
-    try:
-        quality = float(value) if name == "q" else 1.0
-    except ValueError:
-        quality = 0.0
-    return tag.strip().partition("-")[0].lower(), quality
+    """Return the language of one range, without its region, and how much it is liked; what is no range is not."""
+    match = _RANGE.fullmatch(part.strip())
+    return (match[1].lower(), float(match[2] or 1)) if match else ("", 0)

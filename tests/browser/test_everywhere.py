@@ -19,6 +19,7 @@ PAGES: Final = (
     *("/notifications", "/settings/calendars", "/settings/calendars?edit=1", "/api/docs/live"),
     *("/settings/sla", "/settings/sla?edit=1", "/settings/escalation", "/settings/escalation?edit=1"),
     *("/settings/macros", "/settings/views", "/tickets/1/macros"),
+    *("/settings/all", "/settings/desk", "/settings/sessions", "/settings/audit"),
 )
 PHONE: Final = {"width": 390, "height": 844}
 

@@ -353,7 +353,9 @@ async def test_every_address_answers_everybody_according_to_their_role(desk: Des
             answers_as_promised(path, status, headers, found)
             if row.who is None or row.kind is Kind.SOCKET:
                 continue
-            if role is None:
+            if row.kind is Kind.LINK:
+                assert status == 404, (row.method, path)  # who is logged in has no private link by that
+            elif role is None:
                 assert status == (401 if row.kind is Kind.API else 303), (row.method, path)
             elif role not in ROLES[row.who]:
                 assert status in (403, 404), (row.method, path)
@@ -583,6 +585,9 @@ LIKELY_HEADERS = {
 }
 
 
+LOG_INS = ("/login", "/api/auth/login")
+
+
 async def anything_goes(crowd: Crowd, sent: Sent) -> None:
     session = await crowd.session(sent.role)
     await settled(crowd.desk)
@@ -604,7 +609,10 @@ async def anything_goes(crowd: Crowd, sent: Sent) -> None:
 
     answers_as_promised(sent.path, status, headers, body)
     if status >= 400 and "Idempotency-Key" not in sent.headers:
-        assert everything(crowd.desk) == before, "a refusal has changed something"
+        after = everything(crowd.desk)
+        if sent.row.path in LOG_INS:  # a wrong password is written down
+            after["audit"] = before["audit"]
+        assert after == before, "a refusal has changed something"
 
 
 quick = settings(
