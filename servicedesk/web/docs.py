@@ -1,16 +1,13 @@
-"""Pages for those who build on the desk: its API, drawn from its own documents, and its style."""
+"""Pages for those who build on the desk: its API, drawn from its own documents."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aiohttp import web
 
-from servicedesk.domain.errors import NotFound
 from servicedesk.web import asyncapi, frame, openapi
 from servicedesk.web.api import TABLE, Call
-from servicedesk.web.assets import ASSETS
 
 Document = Mapping[str, Any]
 
@@ -40,16 +37,6 @@ async def live(call: Call) -> web.Response:
         ],
     }
     return await frame.show_to_guest(call, "docs_live.html", content)
-
-
-async def style(call: Call) -> web.Response:
-    """What the console is made of; there is no such page outside development."""
-    if not call.settings.is_development:
-        raise NotFound()
-    icons = re.findall(r'<symbol id="([^"]+)"', call.app[ASSETS].find("icons.svg").body.decode())
-    return await frame.show(
-        call, "style.html", lambda conn: frame.choices(conn, call.actor), extra={"icons": icons}
-    )
 
 
 def _calls(document: Document) -> Iterator[dict[str, Any]]:
