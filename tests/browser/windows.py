@@ -18,6 +18,8 @@ class Windows:
         self.desk = desk
         self.browser = browser
         self.troubles: list[str] = []
+        self.patience = 8_000
+        """Milliseconds that anything may take."""
         self._contexts: list[BrowserContext] = []
 
     async def open(
@@ -36,7 +38,7 @@ class Windows:
         context = await self.browser.new_context(base_url=self.desk.url, **options)
         if has_own_line:
             await context.add_init_script("delete globalThis.SharedWorker")
-        context.set_default_timeout(8_000)
+        context.set_default_timeout(self.patience)
         self._contexts.append(context)
         if person is not None:
             await context.add_cookies([{"name": "servicedesk", "value": person.token, "url": self.desk.url}])
