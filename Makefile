@@ -3,8 +3,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PILLOW := 12.3.0
 CACHE := .cache
+TSC := tests/npm/node_modules/.bin/tsc
 
-.PHONY: run test test-slow check bench setup browser npm corpus clean
+.PHONY: run test test-slow check bench words setup browser npm corpus clean
 
 run: $(VENV)/.ready
 	$(BIN)/servicedesk serve
@@ -15,13 +16,18 @@ test: $(VENV)/.ready-test browser npm
 test-slow: $(VENV)/.ready-test browser npm corpus
 	$(BIN)/pytest -m slow
 
-check: $(VENV)/.ready-test
+check: $(VENV)/.ready-test npm
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@if [ -x $(TSC) ]; then echo $(TSC); $(TSC) -p tests/npm && $(TSC) -p tests/npm/tsconfig.worker.json; \
+	  else echo "There is no TypeScript here: the browser's modules were not checked."; fi
 
 bench: $(VENV)/.ready-test
 	$(BIN)/python -m bench
+
+words: $(VENV)/.ready-test
+	$(BIN)/python packaging/words.py
 
 setup: $(VENV)/.ready-test
 
@@ -43,7 +49,7 @@ browser: $(VENV)/.ready-test
 	  || $(BIN)/playwright install chromium \
 	  || echo "No browser could be installed: the browser tests will say that they are skipped."
 
-# Clients that others wrote, for tests.
+# Clients that others wrote, for tests, and what checks the types of the browser's modules.
 npm: tests/npm/node_modules/.ready
 
 tests/npm/node_modules/.ready: tests/npm/package.json

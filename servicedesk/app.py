@@ -1,7 +1,7 @@
 """The application, put together."""
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 
 from aiohttp import web
@@ -20,20 +20,23 @@ from servicedesk.web import (
     replays,
     resumable,
     scans,
+    seen,
     sessions,
     sweeps,
     thumbnails,
     timers,
 )
 from servicedesk.web.admission import ADMISSION, Admission
+from servicedesk.web.failures import FAILURES, Failures
 from servicedesk.web.health import METER, Meter, measuring
-from servicedesk.web.keys import CLOCK, DB, RUNNING, SETTINGS
+from servicedesk.web.keys import CLOCK, DB, RUNNING, SETTINGS, SOURCES
 from servicedesk.web.passwords import HASHER, Hasher
 from servicedesk.web.routes import ROWS
+from servicedesk.web.seen import SEEN, Seen
 from servicedesk.web.sessions import WS_TICKETS, WsTickets
 from servicedesk.web.setup import SETUP_LINK, SetupLink
 from servicedesk.web.space import GAUGE, Gauge, disk_space
-from servicedesk.web.throttle import THROTTLE, Throttle
+from servicedesk.web.throttle import LETTER_BOX, THROTTLE, Letters, Throttle
 
 BODY_MAX = 1 << 20
 """Bytes of a request's body; uploads have their own limit."""
@@ -43,10 +46,16 @@ def wall_clock() -> Instant:
     return time.time_ns() // 1_000_000
 
 
-def build(settings: Settings, clock: Callable[[], Instant] = wall_clock) -> web.Application:
-    """Return the application; it opens the database when it starts and closes it when it stops."""
+def build(
+    settings: Settings, clock: Callable[[], Instant] = wall_clock, sources: Mapping[str, str] | None = None
+) -> web.Application:
+    """Return the application; it opens the database when it starts and closes it when it stops.
+
+    ``sources`` says where the settings came from, for those who look at them.
+    """
     app = web.Application(middlewares=[measuring, middleware.answering], client_max_size=BODY_MAX)
     app[SETTINGS] = settings
+    app[SOURCES] = sources or {}
     app[CLOCK] = clock
     app[RUNNING] = set()
     app[GAUGE] = Gauge(partial(disk_space, settings.data_dir))
@@ -54,11 +63,15 @@ def build(settings: Settings, clock: Callable[[], Instant] = wall_clock) -> web.
     app[HASHER] = Hasher(cheap=settings.is_testing)
     app[ADMISSION] = Admission(app)
     app[THROTTLE] = Throttle(clock)
+    app[FAILURES] = Failures(clock)
+    app[SEEN] = Seen()
+    app[LETTER_BOX] = Letters(clock)
     app[WS_TICKETS] = WsTickets(clock)
     app[SETUP_LINK] = SetupLink(clock)
     app.on_response_prepare.append(middleware.protect)
     app.cleanup_ctx.append(_database)
     app.cleanup_ctx.append(sessions.sweeping)
+    app.cleanup_ctx.append(seen.running)
     app.cleanup_ctx.append(files.running)
     app.cleanup_ctx.append(sweeps.running)
     app.cleanup_ctx.append(thumbnails.running)

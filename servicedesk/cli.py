@@ -67,7 +67,7 @@ def serve(arguments: argparse.Namespace) -> int:
 
         try:
             with asyncio.Runner(loop_factory=turns.loop) as runner:
-                runner.run(run(_with_key(chosen), _say))
+                runner.run(run(_with_key(chosen), _say, loaded.sources))
         except CannotListen as error:
             raise BadUsage(str(error)) from None
     return OK
@@ -90,7 +90,8 @@ def add_user(arguments: argparse.Namespace) -> int:
 async def _add(chosen: Settings, email: str, name: str, role: str, password: str) -> User:
     """Add the user by the rules that the API has."""
     from servicedesk.desk import people
-    from servicedesk.store.db import Database
+    from servicedesk.domain.audit import Occasion
+    from servicedesk.store.db import Database, Tx
     from servicedesk.web import decode
     from servicedesk.web.passwords import Hasher
     from servicedesk.web.people import NewPerson
@@ -99,8 +100,14 @@ async def _add(chosen: Settings, email: str, name: str, role: str, password: str
     body = decode.body(msgspec.json.encode(fields), NewPerson)
     hashed = Hasher(cheap=chosen.is_testing).hash_now(body.password)
     new = people.NewPerson(email=body.email, name=body.name, role=body.role, password_hash=hashed)
+    at = time.time_ns() // 1_000_000
+
+    def add(tx: Tx) -> User:
+        tx.occasion = Occasion(at=at, name="the command line")
+        return people.create(tx, new, at=at)
+
     async with await Database.open(chosen.database) as db:
-        return await db.write(people.create, new, at=time.time_ns() // 1_000_000)
+        return await db.write(add)
 
 
 def demo(arguments: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Where templates and static files are: inside an installed package, beside it in a working copy."""
+"""Where templates, static files and catalogues are: inside an installed package, beside it in a working copy."""
 
 from pathlib import Path
 from typing import Final
@@ -20,3 +20,7 @@ def templates() -> Path:
 
 def static() -> Path:
     return folder("static")
+
+
+def words() -> Path:
+    return folder("words")

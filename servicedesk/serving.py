@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from aiohttp import web
@@ -27,15 +27,17 @@ class CannotListen(Exception):
     """The address is taken, not ours or none at all."""
 
 
-async def serve(settings: Settings, say: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT; ``say`` prints a line when the desk can be reached."""
+async def serve(
+    settings: Settings, announce: Callable[[str], None], sources: Mapping[str, str] | None = None
+) -> None:
+    """Serve until SIGTERM or SIGINT; ``announce`` prints a line when the desk can be reached."""
     stop = _Stop()
-    runner = Runner(build(settings), shutdown_timeout=CUT_WITHIN)
+    runner = Runner(build(settings, sources=sources), shutdown_timeout=CUT_WITHIN)
     try:
         await runner.setup()
         origin = await _listen(runner, settings)
-        say(f"servicedesk listening on {origin}")
-        _invite(runner.app, settings, origin, say)
+        announce(f"servicedesk listening on {origin}")
+        _invite(runner.app, settings, origin, announce)
         sweeping = asyncio.ensure_future(turns.sweeping())
         await stop.first.wait()
         sweeping.cancel()
@@ -77,12 +79,14 @@ async def _listen(runner: Runner, settings: Settings) -> str:
     return f"http://{host}:{port}"
 
 
-def _invite(app: web.Application, settings: Settings, origin: str, say: Callable[[str], None]) -> None:
+def _invite(app: web.Application, settings: Settings, origin: str, announce: Callable[[str], None]) -> None:
     if setup.is_needed(app):
         here = settings.public_url or origin.replace("//0.0.0.0:", "//localhost:").replace(
             "//[::]:", "//localhost:"
         )
-        say(f"Nobody can log in yet. Set the desk up within 30 minutes: {here}{app[setup.SETUP_LINK].path}")
+        announce(
+            f"Nobody can log in yet. Set the desk up within 30 minutes: {here}{app[setup.SETUP_LINK].path}"
+        )
 
 
 async def _drain(runner: Runner, at_once: asyncio.Event) -> None:

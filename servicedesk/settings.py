@@ -76,10 +76,15 @@ class Loaded(msgspec.Struct, frozen=True):
     settings: Settings
     sources: Mapping[str, str]
 
+    def rows(self) -> list[tuple[str, str, str]]:
+        """Return each setting's name, its value as it is shown, secrets masked, and where it came from."""
+        return [
+            (name, _shown(name, getattr(self.settings, name)), self.sources[name]) for name in self.sources
+        ]
+
     def lines(self) -> list[str]:
         """Return a line for each setting, secrets masked."""
-        values = {name: getattr(self.settings, name) for name in self.sources}
-        return [f"{name} = {_shown(name, value)}  ({self.sources[name]})" for name, value in values.items()]
+        return [f"{name} = {value}  ({source})" for name, value, source in self.rows()]
 
 
 def load(flags: Mapping[str, str], environ: Mapping[str, str] = os.environ) -> Loaded:

@@ -1,44 +1,100 @@
 // Talking to the desk: JSON calls that reject with the desk's own words, and pieces of pages.
 
-import { $ } from "./dom.js";
+import { language, t } from "./words.js";
 
+/** The desk did not do what it was asked; status 0 means that it could not be reached. */
 export class Problem extends Error {
+  /**
+   * @param {number} status
+   * @param {ProblemBody | null} body
+   */
   constructor(status, body) {
-    super(body?.detail || body?.title || `The desk answered ${status}.`);
+    super(body?.detail || body?.title || t("The desk answered {status}.", { status }));
     this.status = status;
     this.code = body?.code ?? "network";
-    this.body = body ?? {};
   }
 }
 
-export const csrf = () => $('meta[name="csrf-token"]')?.content ?? "";
+/**
+ * What every call carries: who asks, and in which language an answer is understood.
+ * @param {Record<string, string>} [more]
+ * @returns {Record<string, string>}
+ */
+export const headers = (more) => ({
+  Accept: "application/json",
+  "Accept-Language": language,
+  "X-CSRF-Token": document.querySelector("meta[name=csrf-token]")?.getAttribute("content") ?? "",
+  ...more,
+});
 
-export async function call(method, path, body, { key, signal } = {}) {
-  const headers = { Accept: "application/json", "X-CSRF-Token": csrf() };
-  if (body !== undefined) headers["Content-Type"] = "application/json";
-  if (key) headers["Idempotency-Key"] = key;
+const unreached = () => new Problem(0, { detail: t("The desk cannot be reached.") });
+
+/** @param {unknown} error */
+export const isAbort = (error) => error instanceof Error && error.name === "AbortError";
+
+/**
+ * @template T
+ * @param {string} method
+ * @param {string} path
+ * @param {unknown} [body]
+ * @param {{ key?: string }} [options] `key` makes a repeated call count once
+ * @returns {Promise<T>}
+ */
+export async function call(method, path, body, { key } = {}) {
+  const said = headers();
+  if (body !== undefined) said["Content-Type"] = "application/json";
+  if (key) said["Idempotency-Key"] = key;
   let answer;
   try {
-    answer = await fetch(path, { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new Problem(0, { detail: "The desk cannot be reached." });
+    answer = await fetch(path, { method, headers: said, body: JSON.stringify(body) });
+  } catch {
+    throw unreached();
   }
-  const text = await answer.text();
-  let data = null;
-  try { data = text ? JSON.parse(text) : null; } catch { /* not ours */ }
+  const data = parsed(await answer.text());
   if (answer.ok) return data;
   if (answer.status === 401) toLogin();
   throw new Problem(answer.status, data);
+}
+
+/**
+ * What an answer says, or null when it is not the desk's own.
+ * @param {string} text
+ */
+export function parsed(text) {
+  try { return text ? JSON.parse(text) : null; } catch { return null; }
+}
+
+/**
+ * Every item of a list that comes in pages.
+ * @template T
+ * @param {string} path
+ * @returns {Promise<T[]>}
+ */
+export async function callAll(path) {
+  /** @type {T[]} */
+  const found = [];
+  /** @type {string | null} */
+  let cursor = "";
+  while (cursor !== null) {
+    /** @type {Paged<T>} */
+    const page = await call("GET", `${path}?limit=100${cursor && `&cursor=${cursor}`}`);
+    found.push(...page.items);
+    cursor = page.next_cursor;
+  }
+  return found;
 }
 
 export function toLogin() {
   location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
 }
 
-// Fetch a page, or a part of one, as a document; null when we were sent elsewhere or it failed.
+/**
+ * Fetch a page, or a part of one, as a document; null when we were sent elsewhere or were refused.
+ * @param {string | URL} url
+ * @param {{ signal?: AbortSignal }} [options]
+ */
 export async function fetchPage(url, { signal } = {}) {
-  const answer = await fetch(url, { headers: { Accept: "text/html" }, signal });
+  const answer = await fetch(url, { headers: { Accept: "text/html" }, signal }).catch((error) => { throw isAbort(error) ? error : unreached(); });
   if (answer.redirected && new URL(answer.url).pathname === "/login") { toLogin(); return null; }
   if (!answer.ok) return null;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -47,10 +103,15 @@ export async function fetchPage(url, { signal } = {}) {
   return page;
 }
 
+/**
+ * @param {string} part
+ * @param {Record<string, string | number>} [extra]
+ * @param {string | URL} [base]
+ */
 export function withPart(part, extra = {}, base = location.href) {
   const url = new URL(base);
   url.hash = "";
   url.searchParams.set("part", part);
-  for (const [name, value] of Object.entries(extra)) url.searchParams.set(name, value);
+  for (const [name, value] of Object.entries(extra)) url.searchParams.set(name, String(value));
   return url.pathname + url.search;
 }

@@ -1,11 +1,19 @@
 // Look at a file without leaving the ticket: the desk draws it, this shows it and leads from one to the next.
 
-import { $, $$, el, icon } from "./dom.js";
+import { $, $$, el, hit, icon, the } from "./dom.js";
 import { fetchPage } from "./api.js";
+import { t } from "./words.js";
 
-let box = null, files = [], at = 0, shown = 0;
+/** @typedef {{ id: string, name: string, url: string }} Shown */
 
-const idOf = (link) => link.closest("[data-file]").dataset.file;
+/** What is open. @type {{ box: HTMLDialogElement, stage: HTMLElement, name: HTMLElement, count: HTMLElement, save: HTMLAnchorElement } | null} */
+let view = null;
+/** @type {Shown[]} */
+let files = [];
+let at = 0, shown = 0;
+
+/** @param {HTMLElement} f */
+const shownOf = ({ dataset: { file, name, download } }) => ({ id: file ?? "", name: name ?? "", url: download ?? "" });
 
 const styled = new Promise((ready) => {
   const sheet = el("link", { rel: "stylesheet", href: import.meta.resolve("./css/previews.css") });
@@ -14,64 +22,77 @@ const styled = new Promise((ready) => {
   document.head.append(sheet);
 });
 
+/**
+ * @param {string} label
+ * @param {string} face
+ * @param {() => unknown} run
+ */
+function button(label, face, run) {
+  const made = el("button", { class: "button square", type: "button", "aria-label": label, title: label }, icon(face));
+  made.addEventListener("click", run);
+  return made;
+}
+
+/** @param {HTMLElement} link */
 export async function open(link) {
   await styled;
-  if (box) return;
-  const room = link.closest("#files") ?? $("#log");
-  files = $$("[data-file]", room).map((f) => ({ id: f.dataset.file, name: f.dataset.name, url: f.dataset.download }));
-  at = Math.max(0, files.findIndex((f) => f.id === idOf(link)));
+  const id = hit({ target: link }, "[data-file]")?.dataset.file;
+  if (view || !id) return;
+  files = $$("[data-file]", hit({ target: link }, "#files") ?? the("#log")).map(shownOf);
+  at = Math.max(0, files.findIndex((file) => file.id === id));
   const name = el("strong", { class: "cut grow" });
   const count = el("span", { class: "tiny nums", role: "status" });
-  const button = (label, face, run) => {
-    const made = el("button", { class: "button square", type: "button", "aria-label": label, title: label }, icon(face));
-    made.addEventListener("click", run);
-    return made;
-  };
-  const save = el("a", { class: "button", download: true, "aria-label": "Download" }, icon("download"), el("span", { class: "label" }, "Download"));
-  box = el("dialog", { class: "lightbox", "aria-label": "File" },
-    el("header", {}, name, count, button("Previous file", "left", () => step(-1)), button("Next file", "right", () => step(1)), button("Zoom", "zoom", zoom), save, button("Close", "x", () => box.close())),
-    el("div", { class: "stage", tabindex: "-1", autofocus: true }));
-  box.parts = { name, count, save };
-  box.addEventListener("close", () => { box.remove(); box = null; link.focus({ preventScroll: true }); });
+  const save = el("a", { class: "button", download: true, "aria-label": t("Download") }, icon("download"), el("span", { class: "label" }, t("Download")));
+  const stage = el("div", { class: "stage", tabindex: "-1", autofocus: true });
+  /** @type {HTMLDialogElement} */
+  const box = el("dialog", { class: "lightbox", "aria-label": t("File") },
+    el("header", {}, name, count, button(t("Previous file"), "left", () => step(-1)), button(t("Next file"), "right", () => step(1)), button(t("Zoom"), "zoom", zoom), save, button(t("Close"), "x", () => box.close())),
+    stage);
+  view = { box, stage, name, count, save };
+  box.addEventListener("close", () => { box.remove(); view = null; link.focus({ preventScroll: true }); });
   box.addEventListener("keydown", pressed);
-  $(".stage", box).addEventListener("click", (event) => {
-    if (event.target.matches("img")) zoom();
-    else if (event.target.matches(".stage, .preview")) box.close();
+  stage.addEventListener("click", ({ target }) => {
+    if (!(target instanceof Element)) return;
+    if (target.matches("img")) zoom();
+    else if (target.matches(".stage, .preview")) box.close();
   });
   document.body.append(box);
   box.showModal();
   show();
 }
 
+/** @param {KeyboardEvent} event */
 function pressed(event) {
   if (event.metaKey || event.ctrlKey || event.altKey) return;
   if (event.key === "ArrowLeft") step(-1);
   if (event.key === "ArrowRight") step(1);
   if (event.key === "z" || event.key === "+") zoom();
-  if (event.key === "d") box.parts.save.click();
+  if (event.key === "d") view?.save.click();
 }
 
+/** @param {number} by */
 function step(by) {
   if (files.length < 2) return;
   at = (at + by + files.length) % files.length;
   show();
 }
 
-const zoom = () => $(".stage", box).classList.toggle("zoomed");
+const zoom = () => view?.stage.classList.toggle("zoomed");
 
 async function show() {
-  const file = files[at], mine = ++shown, stage = $(".stage", box);
-  box.parts.name.textContent = file.name;
-  box.parts.count.textContent = files.length > 1 ? `${at + 1} of ${files.length}` : "";
-  box.parts.save.href = file.url;
+  if (!view) return;
+  const file = files[at], mine = ++shown, { stage } = view;
+  view.name.textContent = file.name;
+  view.count.textContent = files.length > 1 ? t("{n} of {all}", { n: at + 1, all: files.length }) : "";
+  view.save.href = file.url;
   stage.classList.remove("zoomed");
   if (stage.contains(document.activeElement)) stage.focus({ preventScroll: true });
-  stage.replaceChildren(el("p", {}, "Loading…"));
+  stage.replaceChildren(el("p", {}, t("Loading…")));
   const page = await fetchPage(`/files/${file.id}/view?part=preview`).catch(() => null);
-  if (mine !== shown || !box) return;
+  if (mine !== shown || !view) return;
   const preview = page && $("#preview", page);
   const resting = stage.contains(document.activeElement);
-  stage.replaceChildren(preview ?? el("p", {}, "This file cannot be shown at present."));
+  stage.replaceChildren(preview ?? el("p", {}, t("This file cannot be shown at present.")));
   // So that the keys that scroll do so at once; whoever stands on a button of the head stays there.
   if (resting) ($(".preview-paper", stage) ?? stage).focus({ preventScroll: true });
 }

@@ -1,17 +1,29 @@
 // What the tab hears from the line, and what it tells it.
 
-import { $, me, on } from "./dom.js";
+import { $, me, on, the } from "./dom.js";
 import { toLogin } from "./api.js";
+import { t } from "./words.js";
+
+/** @typedef {"online" | "waiting" | "offline"} Connection */
 
 const SOON = 2_000, LONG = 10_000, TOUCHED = 20_000, ANSWER = 3_000;
 const hub = new EventTarget();
-const waiting = new Map(); // command → what to do with its reply
-let open = false, commands = 0, stopped = false, port = null, lock = "", soonTimer = 0, longTimer = 0, touchedAt = 0;
+/** What to do with the reply to a command. @type {Map<number | undefined, { resolve: (data: unknown) => void, reject: (error: Error) => void }>} */
+const waiting = new Map();
+let open = false, commands = 0, stopped = false, lock = "", soonTimer = 0, longTimer = 0, touchedAt = 0;
+/** @type {MessagePort | null} */
+let port = null;
 
 export const live = {
   get online() { return open; },
-  on(event, handler) { hub.addEventListener(event, (e) => handler(e.detail)); },
-  join(page) { post("page", { page }); },
+  /**
+   * @template {keyof LiveEvents} E
+   * @param {E} event
+   * @param {(data: LiveEvents[E]) => void} handler
+   */
+  on(event, handler) { hub.addEventListener(event, (e) => { if (e instanceof CustomEvent) handler(e.detail); }); },
+  /** Tell the line which page is shown. @param {PagePosition} page */
+  join(page) { post({ do: "page", page }); },
   send, retryNow,
 };
 
@@ -20,23 +32,29 @@ export function start() {
   dial();
   addEventListener("online", retryNow);
   on("click", "[data-do=retry-now]", retryNow);
-  addEventListener("offline", () => post("lost"));
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) post("look"); });
-  document.addEventListener("submit", ({ target }) => { if (target.getAttribute("action") === "/logout") stopped = true; });
+  addEventListener("offline", () => post({ do: "lost" }));
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) post({ do: "look" }); });
+  on("submit", "[action='/logout']", () => { stopped = true; });
   for (const type of ["pointerdown", "keydown"]) addEventListener(type, touch, { passive: true });
-  addEventListener("pagehide", () => { stopped = true; post("bye"); });
+  addEventListener("pagehide", () => { stopped = true; post({ do: "bye" }); });
   addEventListener("pageshow", (event) => { if (event.persisted) { stopped = false; hello(); tell("resync"); } });
 }
 
-export function readPage(source = document.body) {
-  try { return JSON.parse(source.dataset.live || "{}"); } catch { return {}; }
+/** @returns {PagePosition} */
+export function readPage() {
+  try { return JSON.parse(document.body.dataset.live || "{}"); } catch { return {}; }
 }
 
+/**
+ * @param {string} event
+ * @param {unknown} [detail]
+ */
 function tell(event, detail) { hub.dispatchEvent(new CustomEvent(event, { detail })); }
 
-function post(name, more) { port?.postMessage({ do: name, ...more }); }
+/** @param {ToLine} message */
+function post(message) { port?.postMessage(message); }
 
-function retryNow() { post("retry"); }
+function retryNow() { post({ do: "retry" }); }
 
 // One worker for each person, so that nobody speaks through another's socket.
 function dial() {
@@ -54,12 +72,16 @@ async function own() {
   const { serve } = await import("./line.js");
   const { port1, port2 } = new MessageChannel();
   lock = "";
-  post("bye");
+  post({ do: "bye" });
   serve(port1);
   use(port2);
   hello();
 }
 
+/**
+ * @param {MessagePort} mine
+ * @param {() => void} [answered]
+ */
 function use(mine, answered) {
   port = mine;
   mine.onmessage = ({ data }) => {
@@ -68,14 +90,15 @@ function use(mine, answered) {
   };
 }
 
-function hello() { post("hello", { page: readPage(), lock }); }
+function hello() { post({ do: "hello", page: readPage(), lock }); }
 
 function touch() {
   if (performance.now() - touchedAt < TOUCHED) return;
   touchedAt = performance.now();
-  post("touch");
+  post({ do: "touch" });
 }
 
+/** @param {FromLine} said */
 function heard({ frame, reply, data, error, resync, up, down }) {
   const asked = waiting.get(reply);
   waiting.delete(reply);
@@ -96,6 +119,7 @@ function heard({ frame, reply, data, error, resync, up, down }) {
   }
 }
 
+/** @param {number} code */
 function lost(code) {
   for (const { reject } of waiting.values()) reject(new Error("The line broke."));
   waiting.clear();
@@ -110,28 +134,34 @@ function lost(code) {
 // From the moment that the line is down: a word after two seconds, a bar after ten.
 function countDown() {
   if (soonTimer) return;
-  soonTimer = setTimeout(show, SOON, "waiting");
-  longTimer = setTimeout(show, LONG, "offline");
+  soonTimer = setTimeout(() => show("waiting"), SOON);
+  longTimer = setTimeout(() => show("offline"), LONG);
 }
 
+/** @param {Connection} state */
 function show(state) {
   const line = $("#line");
   if (line) {
     line.dataset.state = state;
-    const text = { online: "Live", waiting: "Reconnecting…", offline: "Offline" }[state];
-    const label = $(".text", line);
+    const text = { online: t("Live"), waiting: t("Reconnecting…"), offline: t("Offline") }[state];
+    const label = the(".text", line);
     label.textContent = text;
     label.classList.toggle("sr", state === "online");
-    line.title = state === "online" ? "Live: changes appear by themselves" : text;
+    line.title = state === "online" ? t("Live: changes appear by themselves") : text;
   }
   const bar = $("#offline");
   if (bar) bar.hidden = state !== "offline";
 }
 
+/**
+ * @param {string} event
+ * @param {unknown} data
+ * @returns {Promise<unknown>}
+ */
 function send(event, data) {
   return new Promise((resolve, reject) => {
     if (!open) { reject(new Error("There is no line.")); return; }
     waiting.set(++commands, { resolve, reject });
-    post("send", { id: commands, event, data });
+    post({ do: "send", id: commands, event, data });
   });
 }

@@ -1,19 +1,25 @@
 // Messages on their way: shown at once, kept across reloads, sent once whatever the line does.
 
-import { $, el, icon, kept, me, openTicket } from "./dom.js";
-import { call } from "./api.js";
+import { $, button, copyOf, el, kept, me, openTicket, the } from "./dom.js";
+import { Problem, call } from "./api.js";
 import { live } from "./live.js";
 import { refreshTicket, toBottom } from "./ticket.js";
+import { t } from "./words.js";
 
 const KEY = `outbox:${me.id}`;
+/** @type {OutboxItem[]} */
 let items = kept.get(KEY) ?? [];
 const going = new Set();
 
 const save = () => (items.length ? kept.set(KEY, items) : kept.drop(KEY));
+
+/** @param {OutboxItem} item */
 const bubbleOf = (item) => $(`[data-bubble="${item.client_msg_id}"]`);
 
-export function post({ ticket, body, internal, files }) {
-  const item = { client_msg_id: crypto.randomUUID(), ticket, body, internal, files, state: "sending" };
+/** @param {Pick<OutboxItem, "ticket" | "body" | "internal" | "files">} message */
+export function post(message) {
+  /** @type {OutboxItem} */
+  const item = { client_msg_id: crypto.randomUUID(), ...message, state: "sending" };
   items.push(item);
   draw(item);
   toBottom();
@@ -21,32 +27,28 @@ export function post({ ticket, body, internal, files }) {
   deliver(item);
 }
 
+/** @param {OutboxItem} item */
 function draw(item) {
   if (item.ticket !== openTicket()) return;
   let bubble = bubbleOf(item);
   if (!bubble) {
     if ($(`[data-client-id="${item.client_msg_id}"]`)) return;
-    bubble = $("#bubble").content.firstElementChild.cloneNode(true);
+    bubble = copyOf("#bubble");
     bubble.dataset.bubble = item.client_msg_id;
-    $(".entry-body", bubble).textContent = item.body;
-    $(".kind", bubble).hidden = !item.internal;
+    the(".entry-body", bubble).textContent = item.body;
+    the(".kind", bubble).hidden = !item.internal;
     bubble.classList.add(item.internal ? "is-note" : me.isStaff ? "by-staff" : "by-me");
-    $("#log").append(bubble);
+    the("#log").append(bubble);
   }
-  const words = { sending: "Sending…", waiting: "Waiting for the line; it will be sent by itself", failed: item.why ?? "Not sent" };
+  const words = { sending: t("Sending…"), waiting: t("Waiting for the line; it will be sent by itself"), failed: item.why ?? t("Not sent") };
   bubble.classList.remove("is-sending", "is-waiting", "is-failed");
   bubble.classList.add(`is-${item.state}`);
-  const foot = $(".entry-foot", bubble);
+  const foot = the(".entry-foot", bubble);
   foot.replaceChildren(el("span", { class: "said" }, words[item.state]));
-  if (item.state === "failed") foot.append(button("Retry", "retry", () => retry(item)), button("Discard", "x", () => discard(item)));
+  if (item.state === "failed") foot.append(button(t("Retry"), () => deliver(item), { face: "retry" }), button(t("Discard"), () => discard(item), { face: "x" }));
 }
 
-function button(label, face, run) {
-  const made = el("button", { class: "button small", type: "button" }, icon(face), label);
-  made.addEventListener("click", run);
-  return made;
-}
-
+/** @param {OutboxItem} item */
 async function deliver(item) {
   if (going.has(item.client_msg_id)) return;
   going.add(item.client_msg_id);
@@ -58,22 +60,26 @@ async function deliver(item) {
     save();
     if (item.ticket === openTicket()) refreshTicket();
   } catch (error) {
-    item.why = error.status === 0 ? "Not sent: the desk could not be reached." : `Not sent: ${error.message}`;
-    item.unreached = error.status === 0 || error.status >= 500 || error.code === "in_progress";
+    const { status, code, message: why } = error instanceof Problem ? error : new Problem(0, null);
+    item.why = status === 0 ? t("Not sent: the desk could not be reached.") : t("Not sent: {why}", { why });
+    item.unreached = status === 0 || status >= 500 || code === "in_progress";
     set(item, item.unreached && (!live.online || !navigator.onLine) ? "waiting" : "failed");
   } finally {
     going.delete(item.client_msg_id);
   }
 }
 
+/**
+ * @param {OutboxItem} item
+ * @param {OutboxItem["state"]} state
+ */
 function set(item, state) {
   item.state = state;
   save();
   draw(item);
 }
 
-const retry = (item) => deliver(item);
-
+/** @param {OutboxItem} item */
 function discard(item) {
   items = items.filter((other) => other !== item);
   save();
@@ -86,7 +92,7 @@ function again() {
 }
 
 export function start() {
-  const show = () => { for (const item of items) draw(item); };
+  const show = () => items.forEach(draw);
   show();
   document.addEventListener("desk:page", show);
   live.on("up", again);

@@ -1,42 +1,23 @@
 // A list that filters while you type and chooses with Enter: for menus and for the palette.
 
-import { $, el, icon } from "./dom.js";
-
-// How well the letters of a query fit a text: each word as the beginning of a word, inside one, or letter by letter.
-export function fit(query, text) {
-  let points = 0;
-  const low = text.toLowerCase();
-  for (const word of query.toLowerCase().split(/\s+/).filter(Boolean)) {
-    const at = low.indexOf(word);
-    if (at >= 0) { points += at === 0 || /\W/.test(low[at - 1]) ? 100 - Math.min(at, 40) : 40; continue; }
-    let from = 0;
-    for (const letter of word) {
-      from = low.indexOf(letter, from) + 1;
-      if (!from) return 0;
-    }
-    points += 5;
-  }
-  return points || 1;
-}
-
-export function best(query, items, most = 50) {
-  if (!query.trim()) return items.slice(0, most);
-  const found = [];
-  for (const item of items) {
-    const points = fit(query, item.search ?? item.label);
-    if (points) found.push({ item, points: points + (item.boost ?? 0) });
-  }
-  return found.sort((a, b) => b.points - a.points).slice(0, most).map((f) => f.item);
-}
+import { button, confirms, el, icon } from "./dom.js";
+import { best } from "./ranking.js";
+import { t } from "./words.js";
 
 let numbered = 0;
 
-// Join an input and a listbox; `source(query)` gives the items, `choose(item)` gets the one.
+/**
+ * Join an input and a listbox; `source(query)` gives the items, `choose(item)` gets the one.
+ * @param {PickerOptions} options
+ * @returns {Picker}
+ */
 export function picker({ label, source, choose, inputClass = "menu-filter", listClass = "", placeholder = "" }) {
   const id = `list-${++numbered}`;
   const input = el("input", { class: inputClass, type: "text", role: "combobox", "aria-label": label, "aria-expanded": "true", "aria-controls": id, "aria-autocomplete": "list", autocomplete: "off", spellcheck: "false", placeholder });
   const list = el("div", { class: listClass, role: "listbox", id, "aria-label": label });
-  let items = [], at = 0;
+  /** @type {Item[]} */
+  let items = [];
+  let at = 0;
 
   function draw() {
     items = source(input.value);
@@ -49,7 +30,7 @@ export function picker({ label, source, choose, inputClass = "menu-filter", list
       option.addEventListener("pointerdown", (event) => { event.preventDefault(); choose(item); });
       return option;
     }));
-    if (!items.length) list.replaceChildren(el("div", { class: "menu-item muted", role: "option", "aria-disabled": "true", "aria-selected": "false" }, "Nothing fits"));
+    if (!items.length) list.replaceChildren(el("div", { class: "menu-item muted", role: "option", "aria-disabled": "true", "aria-selected": "false" }, t("Nothing fits")));
     mark();
   }
 
@@ -64,7 +45,7 @@ export function picker({ label, source, choose, inputClass = "menu-filter", list
 
   input.addEventListener("input", draw);
   input.addEventListener("keydown", (event) => {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
     if (step) {
       event.preventDefault();
       at = (at + step + items.length) % Math.max(1, items.length);
@@ -77,13 +58,18 @@ export function picker({ label, source, choose, inputClass = "menu-filter", list
   return { input, list, draw };
 }
 
-// Ask for one of the items beside an element; resolves to the item (with its comment), or to null.
+/**
+ * Ask for one of the items beside an element; resolves to the item (with its comment), or to null.
+ * @param {MenuOptions} options
+ * @returns {Promise<Picked | null>}
+ */
 export function openMenu({ title, items, at, free = false, ask = () => false }) {
   return new Promise((resolve) => {
     const box = el("dialog", { class: "menu", "aria-label": title });
+    /** @type {Picked | null} */
     let result = null;
     const parts = picker({
-      label: "Type to filter", placeholder: title,
+      label: t("Type to filter"), placeholder: title,
       source: (query) => {
         const found = best(query, items);
         return free && query.trim() ? [{ value: query.trim(), label: query.trim() }, ...found] : found;
@@ -92,17 +78,24 @@ export function openMenu({ title, items, at, free = false, ask = () => false }) 
     });
     box.append(parts.input, parts.list);
 
+    /** @param {Item} item */
     function askWhy(item) {
-      const words = el("textarea", { class: "input", rows: 3, "aria-label": "Comment", placeholder: "Why? Staff will see it in the history." });
-      const go = el("button", { class: "button primary small", type: "button" }, item.label);
-      const confirm = () => { if (words.value.trim()) end({ ...item, comment: words.value.trim() }); else words.focus(); };
-      go.addEventListener("click", confirm);
-      words.addEventListener("keydown", (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); confirm(); } });
+      const words = el("textarea", { class: "input", rows: 3, "aria-label": t("Comment"), placeholder: t("Why? Staff will see it in the history.") });
+      const confirm = () => { if (words.value.trim()) end(item, words.value.trim()); else words.focus(); };
+      const go = button(item.label, confirm, { kind: "primary small" });
+      words.addEventListener("keydown", (event) => { if (confirms(event)) { event.preventDefault(); confirm(); } });
       box.replaceChildren(el("div", { class: "ask" }, words, el("div", { class: "row" }, go)));
       words.focus();
     }
 
-    function end(item) { result = item; box.close(); box.remove(); }
+    /**
+     * @param {Item} item
+     * @param {string} [comment]
+     */
+    function end(item, comment) {
+      result = { ...item, value: item.value ?? item.label, comment };
+      box.close();
+    }
 
     box.addEventListener("close", () => { box.remove(); resolve(result); }, { once: true });
     box.addEventListener("click", (event) => { if (event.target === box) box.close(); });
@@ -114,10 +107,14 @@ export function openMenu({ title, items, at, free = false, ask = () => false }) 
   });
 }
 
+/**
+ * @param {HTMLElement} box
+ * @param {Element | null} [at]
+ */
 function put(box, at) {
-  const there = at?.getBoundingClientRect?.();
+  const there = at?.getBoundingClientRect();
   const { width, height } = box.getBoundingClientRect();
-  const free = (wish, most) => `${Math.round(Math.max(8, Math.min(wish, most - 8)))}px`;
+  const free = (/** @type {number} */ wish, /** @type {number} */ most) => `${Math.round(Math.max(8, Math.min(wish, most - 8)))}px`;
   const seen = there && there.width > 0;
   box.style.left = free(seen ? there.left : (innerWidth - width) / 2, innerWidth - width);
   box.style.top = free(seen ? (there.bottom + height + 8 > innerHeight ? there.top - height - 4 : there.bottom + 4) : innerHeight * 0.2, innerHeight - height);

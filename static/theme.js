@@ -10,16 +10,16 @@ const isDark = () => {
 export function toggle() {
   const next = isDark() ? "light" : "dark";
   document.documentElement.dataset.theme = next;
-  $('meta[name="color-scheme"]')?.setAttribute("content", next);
+  $("meta[name=color-scheme]")?.setAttribute("content", next);
   document.cookie = `theme=${next}; path=/; max-age=31536000; SameSite=Lax`;
   draw();
 }
 
 function draw() {
-  $('[data-do="theme"]')?.replaceChildren(icon(isDark() ? "sun" : "moon"));
+  $("[data-do=theme]")?.replaceChildren(icon(isDark() ? "sun" : "moon"));
 }
 
 export function start() {
   draw();
-  on("click", '[data-do="theme"]', (event) => { event.preventDefault(); toggle(); });
+  on("click", "[data-do=theme]", (event) => { event.preventDefault(); toggle(); });
 }

@@ -1,6 +1,6 @@
 // The open ticket: what others do shows by itself, in order and once; and what was read counts as read.
 
-import { $, $$, el, me, on, openTicket, paced } from "./dom.js";
+import { $, $$, me, on, openTicket, paced, the } from "./dom.js";
 import { call } from "./api.js";
 import { morph } from "./morph.js";
 import { live } from "./live.js";
@@ -9,19 +9,27 @@ import { refreshList } from "./list.js";
 import { refresh as refreshTimes } from "./times.js";
 
 const NEAR = 90, READ_AFTER = 1000;
-let readTimer = 0, told = -1;
+let readTimer = 0;
+/** The last message that we said was read. */
+let told = -1;
 
 const log = () => $("#log");
-const scrolls = (box) => box && box.scrollHeight > box.clientHeight + 1 && getComputedStyle(box).overflowY !== "visible";
+/** @param {HTMLElement} box */
+const scrolls = (box) => box.scrollHeight > box.clientHeight + 1 && getComputedStyle(box).overflowY !== "visible";
 
-export const lastMessage = () => Math.max(0, ...$$("[data-message]", log() ?? undefined).map((m) => Number(m.dataset.message)));
+export const lastMessage = () => Math.max(0, ...$$("#log [data-message]").map((m) => Number(m.dataset.message)));
 
 function atBottom() {
   const box = log();
   if (!box) return false;
   if (scrolls(box)) return box.scrollHeight - box.scrollTop - box.clientHeight < NEAR;
-  const end = box.getBoundingClientRect().bottom;
-  return end < innerHeight + NEAR;
+  return box.getBoundingClientRect().bottom < innerHeight + NEAR;
+}
+
+/** @param {boolean} shown */
+function offerJump(shown) {
+  const jump = $("#jump");
+  if (jump) jump.hidden = !shown;
 }
 
 export function toBottom() {
@@ -29,20 +37,24 @@ export function toBottom() {
   if (!box) return;
   if (scrolls(box)) box.scrollTop = box.scrollHeight;
   else if (matchMedia("(max-width: 759px)").matches) scrollTo(0, document.documentElement.scrollHeight);
-  $("#jump").hidden = true;
+  offerJump(false);
 }
 
-// Put a message where it belongs: over its own bubble, over an older drawing of itself, or by its number.
+/**
+ * Put a message where it belongs: over its own bubble, over an older drawing of itself, or by its number.
+ * Returns whether it is news.
+ * @param {HTMLElement} message
+ */
 function place(message) {
   const made = document.importNode(message, true);
-  const bubble = made.dataset.clientId && Number(made.dataset.author) === me.id ? $(`.entry[data-bubble="${CSS.escape(made.dataset.clientId)}"]`) : null;
+  const { clientId, author, message: id } = made.dataset, isMine = Number(author) === me.id;
+  const bubble = clientId && isMine ? $(`.entry[data-bubble="${CSS.escape(clientId)}"]`) : null;
   const old = document.getElementById(made.id);
   if (old) { morph(old, made); bubble?.remove(); return false; }
   if (bubble) { bubble.replaceWith(made); return false; }
-  const id = Number(made.dataset.message);
-  const after = $$("[data-message]", log()).find((m) => Number(m.dataset.message) > id) ?? $("[data-bubble]", log());
-  if (after) after.before(made); else log().append(made);
-  return Number(made.dataset.author) !== me.id;
+  const after = $$("#log [data-message]").find((m) => Number(m.dataset.message) > Number(id)) ?? $("#log [data-bubble]");
+  if (after) after.before(made); else the("#log").append(made);
+  return !isMine;
 }
 
 export const refreshTicket = paced(async () => {
@@ -56,48 +68,60 @@ export const refreshTicket = paced(async () => {
   }
 }, 150);
 
+/**
+ * Returns whether there is more to fetch.
+ * @param {Document} page
+ */
 function draw(page) {
   const stuck = atBottom(), hadFiles = Boolean($("#files [data-file]"));
-  let news = 0;
-  for (const message of page.querySelectorAll("#log > .entry")) if (place(message)) news += 1;
-  for (const id of ["ticket-head", "properties"]) {
-    const next = page.getElementById(id);
-    if (next && document.getElementById(id)) morph(document.getElementById(id), next);
+  const news = $$("#log > .entry", page).map(place).filter(Boolean).length;
+  for (const id of ["#ticket-head", "#properties"]) {
+    const here = $(id), next = $(id, page);
+    if (here && next) morph(here, next);
   }
   followFiles();
-  if (!hadFiles && $("#files [data-file]")) $("#files-section").open = true;
-  const writing = page.querySelector("#composer [data-mode-panel=reply]"), here = $("#composer [data-mode-panel=reply]");
+  if (!hadFiles && $("#files [data-file]")) $("#files-section")?.setAttribute("open", "");
+  const writing = $("#composer [data-mode-panel=reply]", page), here = $("#composer [data-mode-panel=reply]");
   if (writing && here && Boolean($("textarea", writing)) !== Boolean($("textarea", here))) here.replaceWith(document.importNode(writing, true));
-  refreshTimes($("#main"));
+  refreshTimes(the("#main"));
   if (stuck) toBottom();
-  else if (news) $("#jump").hidden = false;
+  else if (news) offerJump(true);
   watchReading();
-  document.dispatchEvent(new CustomEvent("desk:ticket", { detail: { news } }));
-  return page.querySelector("#log")?.dataset.more === "yes";
+  return $("#log", page)?.dataset.more === "yes";
 }
 
 // In the conversation a file looks as in the list of files: its picture may have come, or it may be gone.
 function followFiles() {
-  for (const old of $("#files") ? $$("[data-file]", log()) : []) {
+  for (const old of $("#files") ? $$("#log [data-file]") : []) {
     const id = old.dataset.file, now = $(`#files [data-file="${id}"]`);
-    if (now) morph($(".file-face", old), $(".file-face", now).cloneNode(true));
-    else old.replaceWith($(`#files [data-gone="${id}"]`)?.cloneNode(true) ?? "");
+    if (now) morph(the(".file-face", old), the(".file-face", now));
+    else {
+      const gone = $(`#files [data-gone="${id}"]`);
+      old.replaceWith(gone ? copied(gone) : "");
+    }
   }
+}
+
+/** The same without its name, which is one element's alone. @param {HTMLElement} element */
+function copied(element) {
+  const copy = document.importNode(element, true);
+  copy.removeAttribute("id");
+  return copy;
 }
 
 // Read is what stood at the bottom of a visible page for a second.
 function watchReading() {
   clearTimeout(readTimer);
-  const ticket = openTicket(), last = lastMessage();
-  if (!ticket || document.hidden || !atBottom() || last <= Math.max(told, Number(log().dataset.read))) return;
+  const box = log(), ticket = openTicket(), last = lastMessage();
+  if (!box || !ticket || document.hidden || !atBottom() || last <= Math.max(told, Number(box.dataset.read))) return;
   readTimer = setTimeout(async () => {
     if (document.hidden || openTicket() !== ticket || !atBottom()) return;
     told = last;
     try {
       await call("POST", `/tickets/${ticket}/read`, { message_id: last });
-      if (log()) log().dataset.read = last;
+      if (box.isConnected) box.dataset.read = String(last);
       refreshList();
-    } catch { told = -1; }
+    } catch { told = -1; /* the next look says it again */ }
   }, READ_AFTER);
 }
 
@@ -107,29 +131,39 @@ function opened() {
   if (!box) return;
   const divider = $("#unread-divider");
   if (divider) divider.scrollIntoView({ block: "center" }); else toBottom();
-  $("#jump").hidden = true;
-  box.addEventListener("scroll", () => { if (atBottom()) $("#jump").hidden = true; watchReading(); }, { passive: true });
+  offerJump(false);
   for (const image of $$("img", box)) image.loading = "eager";
   watchReading();
 }
+
+// Of the page and of the conversation alike: both may be what moves.
+function scrolled() {
+  if (!openTicket()) return;
+  if (atBottom()) offerJump(false);
+  watchReading();
+}
+
+/** @param {{ ticket_id?: number } | undefined} about */
+const refreshIfOpen = (about) => { if (about?.ticket_id === openTicket()) refreshTicket(); };
 
 export function start() {
   opened();
   on("input", "#edit-section form", (event, form) => form.setAttribute("data-hold", ""));
   document.addEventListener("desk:page", opened);
   document.addEventListener("visibilitychange", watchReading);
-  addEventListener("scroll", watchReading, { passive: true });
+  document.addEventListener("scroll", scrolled, { capture: true, passive: true });
   on("click", "#jump", () => { toBottom(); watchReading(); });
-  live.on("new_message", ({ message }) => { if (message?.ticket_id === openTicket()) refreshTicket(); });
-  live.on("file_uploaded", ({ file }) => { if (file?.ticket_id === openTicket()) refreshTicket(); });
-  live.on("escalation_step", (data) => { if (data.ticket_id === openTicket()) refreshTicket(); });
+  live.on("new_message", ({ message }) => refreshIfOpen(message));
+  live.on("file_uploaded", ({ file }) => refreshIfOpen(file));
+  live.on("escalation_step", refreshIfOpen);
   live.on("ticket_updated", (data) => {
-    if (data.ticket_id !== openTicket()) return;
-    if (data.action === "access_revoked") location.assign("/"); else refreshTicket();
+    if (data.action === "access_revoked" && data.ticket_id === openTicket()) location.assign("/"); else refreshIfOpen(data);
   });
   live.on("notification", ({ notification }) => {
-    if (notification.ticket.id !== openTicket() || !log()) return;
-    log().dataset.read = told = -1;
+    const box = log();
+    if (notification.ticket.id !== openTicket() || !box) return;
+    told = -1;
+    box.dataset.read = "-1";
     watchReading();
   });
   live.on("resync", refreshTicket);

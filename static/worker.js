@@ -2,4 +2,4 @@
 
 import { serve } from "./line.js";
 
-onconnect = ({ ports: [port] }) => serve(port);
+addEventListener("connect", (event) => { if (event instanceof MessageEvent) serve(event.ports[0]); });

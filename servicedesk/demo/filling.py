@@ -34,6 +34,7 @@ from servicedesk.desk import (
     saved_views,
     setup,
     tickets,
+    welcome,
 )
 from servicedesk.desk import escalation as escalations
 from servicedesk.desk import notifications as telling
@@ -288,4 +289,8 @@ def _go_home(tx: Tx) -> None:
 
 
 def _has_tickets(conn: Connection) -> bool:
-    return conn.execute("SELECT 1 FROM tickets LIMIT 1").fetchone() is not None
+    """Return whether there is any ticket but the tour that every desk begins with."""
+    return (
+        conn.execute("SELECT 1 FROM tickets WHERE id <> ? LIMIT 1", (welcome.ticket_id(conn),)).fetchone()
+        is not None
+    )

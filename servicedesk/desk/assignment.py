@@ -18,6 +18,7 @@ from servicedesk.domain.people import Preset, User
 from servicedesk.domain.tickets import WORKLOAD, FromTo, Ticket
 from servicedesk.domain.times import Instant
 from servicedesk.domain.views import DecisionBody
+from servicedesk.domain.words import say
 from servicedesk.store import exclusions, history, meta, people, returns, tickets
 from servicedesk.store.db import Connection, Tx
 
@@ -226,7 +227,9 @@ def exclude(tx: Tx, ticket_id: int, user_ids: Collection[int], *, by: User, at: 
     strangers = people.not_staff(tx, user_ids)
     wrong = [n for n, user_id in enumerate(user_ids) if user_id in strangers]
     if wrong:
-        raise Invalid([FieldError(f"/user_ids/{n}", "unknown_id", "is nobody of the staff") for n in wrong])
+        raise Invalid(
+            [FieldError(f"/user_ids/{n}", "unknown_id", say("is nobody of the staff")) for n in wrong]
+        )
     present = {each.user.id for each in exclusions.of_ticket(tx, ticket_id)}
     exclusions.remove(tx, ticket_id, present - set(user_ids))
     exclusions.add(tx, ticket_id, set(user_ids) - present, BarredBy.BY_HAND, at)

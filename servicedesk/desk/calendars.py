@@ -4,18 +4,21 @@ from collections.abc import Iterable
 
 import msgspec
 
-from servicedesk.desk import assignment, clocks
+from servicedesk.desk import assignment, audit, clocks
 from servicedesk.domain import views
+from servicedesk.domain.audit import Action, Noun, Subject, changed
 from servicedesk.domain.calendars import Calendar, Holiday, StoredCalendar, in_order, merged, problems
 from servicedesk.domain.errors import InUse, Invalid, Stale
 from servicedesk.domain.events import CalendarChanged
 from servicedesk.domain.times import Instant
+from servicedesk.domain.words import say
 from servicedesk.store import calendars
 from servicedesk.store.db import Tx
 
 
 def create(tx: Tx, new: Calendar, *, at: Instant) -> StoredCalendar:
     made = calendars.insert(tx, _sound(new, at), at=at)
+    audit.record(tx, Action.MADE, _subject(made))
     tx.after_commit(CalendarChanged(made.id))
     return made
 
@@ -33,7 +36,9 @@ def replace(
     clocks.rewind_calendar(tx, calendar_id)
     assignment.hours_changed(tx, at)
     tx.after_commit(CalendarChanged(calendar_id))
-    return calendars.get(tx, calendar_id)
+    present = calendars.get(tx, calendar_id)
+    audit.record(tx, Action.CHANGED, _subject(present), {"fields": changed(before.calendar, after)})
+    return present
 
 
 def add_holidays(
@@ -51,10 +56,12 @@ def add_holidays(
 
 def delete(tx: Tx, calendar_id: int, *, versions: frozenset[int] | None = None) -> None:
     """Remove a calendar that nothing uses."""
-    _require_version(calendars.get(tx, calendar_id), versions)
+    before = calendars.get(tx, calendar_id)
+    _require_version(before, versions)
     if calendars.in_use(tx, calendar_id):
-        raise InUse("calendar")
+        raise InUse(say("calendar"))
     calendars.delete(tx, calendar_id)
+    audit.record(tx, Action.DELETED, _subject(before))
 
 
 def _sound(calendar: Calendar, at: Instant) -> Calendar:
@@ -73,10 +80,14 @@ def _sound(calendar: Calendar, at: Instant) -> Calendar:
     )
 
 
+def _subject(kept: StoredCalendar) -> Subject:
+    return Subject(Noun.CALENDAR, kept.id, kept.calendar.name)
+
+
 def _sorted(hours: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
     return tuple(sorted(hours))
 
 
 def _require_version(calendar: StoredCalendar, versions: frozenset[int] | None) -> None:
     if versions is not None and calendar.version not in versions:
-        raise Stale(views.calendar(calendar), "calendar")
+        raise Stale(views.calendar(calendar), say("calendar"))

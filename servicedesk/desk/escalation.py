@@ -4,12 +4,15 @@ from typing import Final
 
 import msgspec
 
+from servicedesk.desk import audit
 from servicedesk.domain import views
+from servicedesk.domain.audit import Action, Noun, Subject, changed
 from servicedesk.domain.errors import FieldError, InUse, Invalid, Stale, invalid
 from servicedesk.domain.escalation import NEW, EscalationPolicy, Policy, Standing, Target, next_tier
 from servicedesk.domain.events import ReplanAgain
 from servicedesk.domain.sla import Clocks
 from servicedesk.domain.times import Instant
+from servicedesk.domain.words import say
 from servicedesk.store import escalation, history, people
 from servicedesk.store.db import Connection, Tx
 
@@ -23,6 +26,7 @@ AT_ONCE: Final = 100
 def create(tx: Tx, new: Policy, *, at: Instant) -> EscalationPolicy:
     made = escalation.insert(tx, _sound(tx, new, known=frozenset()), at=at)
     replan_all(tx)
+    audit.record(tx, Action.MADE, _subject(made))
     return made
 
 
@@ -37,21 +41,25 @@ def replace(
         return before
     escalation.update(tx, policy_id, after, at=at)
     replan_all(tx)
-    return escalation.get(tx, policy_id)
+    present = escalation.get(tx, policy_id)
+    audit.record(tx, Action.CHANGED, _subject(present), {"fields": changed(before.policy, present.policy)})
+    return present
 
 
 def delete(tx: Tx, policy_id: int, *, versions: frozenset[int] | None = None) -> None:
     """Remove a policy that no team has and that is not the default."""
-    _require_version(escalation.get(tx, policy_id), versions)
+    before = escalation.get(tx, policy_id)
+    _require_version(before, versions)
     if escalation.in_use(tx, policy_id):
-        raise InUse("escalation policy")
+        raise InUse(say("escalation policy"))
     escalation.delete(tx, policy_id)
+    audit.record(tx, Action.DELETED, _subject(before))
 
 
 def check(conn: Connection, policy_id: int | None) -> None:
     """Raise Invalid unless it is a policy that a team may have."""
     if policy_id is not None and not escalation.exists(conn, policy_id):
-        raise invalid("/escalation_policy_id", "is no escalation policy", "unknown")
+        raise invalid("/escalation_policy_id", say("is no escalation policy"), "unknown")
 
 
 def replan_all(tx: Tx) -> None:
@@ -91,14 +99,20 @@ def standing(conn: Connection, ticket_id: int, policy_id: int, clocks: Clocks) -
     )
 
 
+def _subject(kept: EscalationPolicy) -> Subject:
+    return Subject(Noun.ESCALATION, kept.id, kept.policy.name)
+
+
 def _sound(tx: Tx, policy: Policy, known: frozenset[int]) -> Policy:
     """Return the policy as it is kept. Raises Invalid for people and tiers that are not there."""
     errors = []
     for index, tier in enumerate(policy.tiers):
         if tier.id != NEW and tier.id not in known:
-            errors.append(FieldError(f"/tiers/{index}/id", "unknown", "is no tier of this policy"))
+            errors.append(FieldError(f"/tiers/{index}/id", "unknown", say("is no tier of this policy")))
         if tier.whom.kind is Target.USER and people.not_staff(tx, [tier.whom.user_id or 0]):
-            errors.append(FieldError(f"/tiers/{index}/whom/user_id", "unknown", "is nobody of the staff"))
+            errors.append(
+                FieldError(f"/tiers/{index}/whom/user_id", "unknown", say("is nobody of the staff"))
+            )
     if errors:
         raise Invalid(errors)
     tiers = (msgspec.structs.replace(t, tag=t.tag.strip() if t.tag else None) for t in policy.tiers)
@@ -107,4 +121,4 @@ def _sound(tx: Tx, policy: Policy, known: frozenset[int]) -> Policy:
 
 def _require_version(stored: EscalationPolicy, versions: frozenset[int] | None) -> None:
     if versions is not None and stored.version not in versions:
-        raise Stale(views.escalation_policy(stored), "escalation policy")
+        raise Stale(views.escalation_policy(stored), say("escalation policy"))

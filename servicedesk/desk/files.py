@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import UNSET
 
-from servicedesk.desk import telling
+from servicedesk.desk import audit, telling
 from servicedesk.domain import views
 from servicedesk.domain.access import Verb, may, require
+from servicedesk.domain.audit import Action as Doing
+from servicedesk.domain.audit import Noun, Subject
 from servicedesk.domain.errors import FieldError, Invalid, NotFound, invalid
 from servicedesk.domain.events import Action, Event, staff_room, ticket_room
 from servicedesk.domain.files import A_MESSAGE, NewFile, Picture, Scan, StoredFile
@@ -15,6 +17,7 @@ from servicedesk.domain.people import User, ref
 from servicedesk.domain.tickets import FromTo, Ticket
 from servicedesk.domain.times import Instant, iso
 from servicedesk.domain.views import FileBody
+from servicedesk.domain.words import say
 from servicedesk.store import events, files, history, messages, search, tickets
 from servicedesk.store.db import Connection, Tx
 
@@ -34,9 +37,9 @@ def require_place(
     except NotFound:
         message = None
     if message is None or message.ticket_id != ticket_id or not may(by, Verb.SEE, message):
-        raise invalid("/message_id", "is no message of this ticket", "unknown")
+        raise invalid("/message_id", say("is no message of this ticket"), "unknown")
     if files.count_of_message(conn, message_id) >= A_MESSAGE:
-        raise invalid("/message_id", f"has {A_MESSAGE} files already", "too_many")
+        raise invalid("/message_id", say("has {n} files already", n=A_MESSAGE), "too_many")
     return is_internal or message.is_internal
 
 
@@ -92,6 +95,8 @@ def delete(tx: Tx, file_id: str, *, by: User, at: Instant) -> None:
     after = _count(tx, before, -1, is_internal=file.is_internal, at=at)
     _tell_gone(tx, after, file, by, at)
     telling.tell_counts(tx, before, after, by=by, at=at)
+    subject = Subject(Noun.FILE, file_id, file.filename)
+    audit.record(tx, Doing.DELETED, subject, {"ticket": file.ticket_id, "sha256": file.sha256}, by=by)
 
 
 def bind(
@@ -108,7 +113,11 @@ def bind(
     for number, file_id in enumerate(dict.fromkeys(file_ids)):
         file = _waiting(tx, file_id, ticket_id, by)
         if file is None or (file.is_internal and not is_internal):
-            detail = "is an internal file" if file else "is not a file of yours that waits on this ticket"
+            detail = (
+                say("is an internal file")
+                if file
+                else say("is not a file of yours that waits on this ticket")
+            )
             raise Invalid([FieldError(f"/file_ids/{number}", "unknown", detail)])
         files.bind(tx, file_id, message_id)
         if is_internal and not file.is_internal:

@@ -5,18 +5,22 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
+from servicedesk.desk import audit
 from servicedesk.domain.access import Verb, require
+from servicedesk.domain.audit import Action, Noun, Subject, changed
 from servicedesk.domain.errors import Stale, TooMany
 from servicedesk.domain.macros import Macro
 from servicedesk.domain.people import User
 from servicedesk.domain.saved_views import SavedView
 from servicedesk.domain.times import Instant
+from servicedesk.domain.words import say
 from servicedesk.store.db import Connection, Tx
 from servicedesk.store.kept import Content, Shelf
 
 T = TypeVar("T", bound=Macro | SavedView)
 C = TypeVar("C", bound=Content)
 Versions = frozenset[int] | None
+_MANY: Final = {Macro.noun: say("macros"), SavedView.noun: say("views")}
 
 
 class Keeping(Generic[T, C]):
@@ -45,7 +49,10 @@ class Keeping(Generic[T, C]):
         require(by, self._verb, self._shelf.draft(content, by.id))
         content = self._sound(tx, content)
         self._require_place(tx, content, by.id)
-        return self._shelf.insert(tx, content, owner_id=by.id, at=at)
+        made = self._shelf.insert(tx, content, owner_id=by.id, at=at)
+        if made.is_shared:
+            audit.record(tx, Action.MADE, self._subject(made))
+        return made
 
     def edit(
         self, tx: Tx, thing_id: int, content: C, *, by: User, at: Instant, versions: Versions = None
@@ -60,12 +67,25 @@ class Keeping(Generic[T, C]):
             return before
         if content.is_shared != before.is_shared:
             self._require_place(tx, content, before.owner_id)
-        return self._shelf.update(tx, thing_id, content, at=at)
+        after = self._shelf.update(tx, thing_id, content, at=at)
+        if before.is_shared or after.is_shared:
+            audit.record(
+                tx, Action.CHANGED, self._subject(after), {"fields": changed(before.content, after.content)}
+            )
+        return after
 
     def delete(self, tx: Tx, thing_id: int, *, by: User, versions: Versions = None) -> None:
         """Throw it away."""
-        self._require_version(self._writable(tx, thing_id, by), versions)
+        before = self._writable(tx, thing_id, by)
+        self._require_version(before, versions)
         self._shelf.delete(tx, thing_id)
+        if before.is_shared:
+            audit.record(tx, Action.DELETED, self._subject(before))
+
+    @staticmethod
+    def _subject(thing: T) -> Subject:
+        noun = Noun.MACRO if isinstance(thing, Macro) else Noun.VIEW
+        return Subject(noun, thing.id, thing.content.name)
 
     def _writable(self, tx: Tx, thing_id: int, by: User) -> T:
         thing = self._shelf.get(tx, thing_id)
@@ -78,4 +98,4 @@ class Keeping(Generic[T, C]):
 
     def _require_place(self, conn: Connection, content: C, owner_id: int) -> None:
         if self._shelf.kept(conn, None if content.is_shared else owner_id) >= self._most:
-            raise TooMany(f"{self._shelf.noun}s", self._most)
+            raise TooMany(_MANY[self._shelf.noun], self._most)

@@ -20,6 +20,7 @@ from servicedesk.domain.people import User
 from servicedesk.domain.tickets import BODY_MAX, FromTo, Status, Ticket
 from servicedesk.domain.times import Instant
 from servicedesk.domain.views import MacroPreview, RefusalBody
+from servicedesk.domain.words import say
 from servicedesk.store import people
 from servicedesk.store import tickets as stored
 from servicedesk.store.db import Connection, Tx
@@ -86,9 +87,11 @@ def _steps(
 ) -> Iterator[Callable[[], object]]:
     """Yield what is done, in this order: the text first, unless the ticket has to be reopened for it."""
 
-    def say() -> None:
+    def speak() -> None:
         if len(text) > BODY_MAX:
-            raise Invalid([FieldError("/body", "too_long", f"must have at most {BODY_MAX} characters")])
+            raise Invalid(
+                [FieldError("/body", "too_long", say("must have at most {most} characters", most=BODY_MAX))]
+            )
         messages.post(
             tx,
             before.id,
@@ -103,14 +106,14 @@ def _steps(
     wanted = _wanted(macro.content.actions, by)
     says = bool(text.strip())
     if file_ids and not says:
-        raise Invalid([FieldError("/file_ids", "invalid", "go with a text, and there is none")])
+        raise Invalid([FieldError("/file_ids", "invalid", say("go with a text, and there is none"))])
     is_late = before.status is Status.CLOSED
     if says and not is_late:
-        yield say
+        yield speak
     for step in several.steps(wanted):
         yield lambda step=step: step(tx, before.id, wanted, by, at, None)  # type: ignore[misc]
     if says and is_late:
-        yield say
+        yield speak
 
 
 def _wanted(actions: Actions, by: User) -> Wanted:
@@ -142,7 +145,7 @@ def _usable(tx: Tx, macro_id: int, ticket_id: int, by: User) -> tuple[Macro, Tic
     try:
         ticket = tickets.seen(tx, ticket_id, by)
     except NotFound:
-        raise Invalid([FieldError("/ticket_id", "unknown", "is no ticket")]) from None
+        raise Invalid([FieldError("/ticket_id", "unknown", say("is no ticket"))]) from None
     return macro, ticket
 
 
@@ -156,9 +159,9 @@ def _sound(conn: Connection, content: Content) -> Content:
 def _unknown(conn: Connection, actions: Actions) -> Iterator[FieldError]:
     who, team_id = actions.assigned_to, actions.team_id
     if isinstance(who, int) and not _takes_tickets(conn, who):
-        yield FieldError("/actions/assigned_to", "unknown", "is nobody who could take a ticket")
+        yield FieldError("/actions/assigned_to", "unknown", say("is nobody who could take a ticket"))
     if isinstance(team_id, int) and not _is_team(conn, team_id):
-        yield FieldError("/actions/team_id", "unknown", "is no team")
+        yield FieldError("/actions/team_id", "unknown", say("is no team"))
 
 
 def _takes_tickets(conn: Connection, user_id: int) -> bool:

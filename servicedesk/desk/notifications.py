@@ -76,7 +76,7 @@ def of_change(
         notify(tx, [after.assignee_id], Kind.ASSIGNED, after, by=by, at=at)
     if "status" in changes:
         kind = Kind.REOPENED if workflow.is_reopen(before.status, after.status) else Kind.STATUS
-        label = workflow.FACES[after.status].label
+        label = str(workflow.FACES[after.status].label)
         notify(tx, concerned(tx, after) | {after.requester.id}, kind, after, by=by, at=at, text=label)
 
 

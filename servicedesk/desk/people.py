@@ -6,13 +6,16 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from servicedesk.desk import assignment, clocks, escalation, sessions
+from servicedesk.desk import assignment, audit, clocks, escalation, sessions
 from servicedesk.domain.assignment import Weights
+from servicedesk.domain.audit import Action, Noun, Subject, changed, person
+from servicedesk.domain.calendars import zone_errors
 from servicedesk.domain.errors import FieldError, Forbidden, Invalid, LastAdmin, invalid
 from servicedesk.domain.events import PersonChanged
 from servicedesk.domain.people import SUPERVISORS, Availability, Preset, Role, Team, User
 from servicedesk.domain.tickets import distinct
 from servicedesk.domain.times import Instant
+from servicedesk.domain.words import say
 from servicedesk.store import calendars, notifications, people, policies, returns
 from servicedesk.store.db import Tx
 
@@ -102,6 +105,7 @@ def create(tx: Tx, new: NewPerson, *, at: Instant) -> User:
         calendar_id=new.calendar_id,
     )
     _join(tx, added, new.team_ids)
+    audit.record(tx, Action.MADE, person(added), {"role": added.role})
     assignment.hours_changed(tx, at)
     return people.get(tx, added.id)
 
@@ -119,8 +123,18 @@ def edit(tx: Tx, user_id: int, change: Edit, *, by: User, at: Instant) -> User:
     if change.password_hash is not UNSET:
         sessions.reset_password(tx, user_id, change.password_hash)
     present = people.get(tx, user_id)
+    _record(tx, before, present, by)
     _follow_up(tx, before, present, at)
     return present
+
+
+def choose_words(tx: Tx, *, language: str | None, time_zone: str | None, by: User) -> None:
+    """Remember in what language and time zone the person wants the console; None follows browser and desk."""
+    if time_zone is not None and (errors := list(zone_errors(time_zone, "/time_zone"))):
+        raise Invalid(errors)
+    people.set_words(tx, by.id, language=language, time_zone=time_zone)
+    if (language, time_zone) != (by.language, by.time_zone):
+        tx.after_commit(PersonChanged(by.id))
 
 
 def create_team(tx: Tx, new: NewTeam, *, at: Instant) -> Team:
@@ -139,6 +153,7 @@ def create_team(tx: Tx, new: NewTeam, *, at: Instant) -> Team:
         at=at,
     )
     _set_members(tx, made, new.member_ids)
+    audit.record(tx, Action.MADE, _team(made))
     assignment.drain(tx, at)
     return people.team(tx, made.id)
 
@@ -162,6 +177,9 @@ def edit_team(tx: Tx, team_id: int, change: TeamEdit, *, at: Instant) -> Team:
         returns.drop_team(tx, team_id)
     if change.member_ids is not UNSET:
         _set_members(tx, before, change.member_ids)
+    present = people.team(tx, team_id)
+    if fields := changed(before, present):
+        audit.record(tx, Action.CHANGED, _team(present), {"fields": fields})
     assignment.drain(tx, at)
     return people.team(tx, team_id)
 
@@ -177,9 +195,9 @@ def editable(by: User, user: User) -> frozenset[str]:
 def _require_fields(by: User, user: User, change: Edit) -> None:
     barred = change.values.keys() - editable(by, user)
     if barred:
-        raise Forbidden(f"Your role may not change: {', '.join(sorted(barred))}.")
+        raise Forbidden(say("Your role may not change: {fields}.", fields=", ".join(sorted(barred))))
     if change.password_hash is not UNSET and by.id == user.id:
-        raise invalid("/password", "your own is changed with POST /api/auth/password")
+        raise invalid("/password", say("your own is changed with POST /api/auth/password"))
 
 
 def _edited(before: User, change: Edit) -> User:
@@ -203,6 +221,21 @@ def _move(tx: Tx, before: User, after: User, change: Edit) -> None:
         notifications.forget_all(tx, after.id)
 
 
+def _record(tx: Tx, before: User, after: User, by: User) -> None:
+    """Write down what changed. That somebody went away or came back is everyday life."""
+    fields = set(changed(before, after)) - ({"availability"} if by.id == after.id else set())
+    if not fields:
+        return
+    weighty: dict[str, Any] = {
+        n: [getattr(before, n), getattr(after, n)] for n in ("role", "is_active") if n in fields
+    }
+    audit.record(tx, Action.CHANGED, person(after), {"fields": sorted(fields), **weighty})
+
+
+def _team(team: Team) -> Subject:
+    return Subject(Noun.TEAM, team.id, team.name)
+
+
 def _follow_up(tx: Tx, before: User, after: User, at: Instant) -> None:
     changed = {n for n in after.__struct_fields__ if getattr(before, n) != getattr(after, n)}
     if not changed:
@@ -216,15 +249,15 @@ def _follow_up(tx: Tx, before: User, after: User, at: Instant) -> None:
 
 def _join(tx: Tx, user: User, team_ids: Collection[int]) -> None:
     if team_ids and not user.is_staff:
-        raise invalid("/team_ids", "only staff can be in teams")
+        raise invalid("/team_ids", say("only staff can be in teams"))
     missing = people.missing_teams(tx, team_ids)
-    _name_each("/team_ids", team_ids, missing, "is no team")
+    _name_each("/team_ids", team_ids, missing, say("is no team"))
     people.set_teams(tx, user.id, team_ids)
 
 
 def _set_members(tx: Tx, team: Team, user_ids: Collection[int]) -> None:
     strangers = people.not_staff(tx, user_ids)
-    _name_each("/member_ids", user_ids, strangers, "is nobody of the staff")
+    _name_each("/member_ids", user_ids, strangers, say("is nobody of the staff"))
     people.set_members(tx, team.id, user_ids)
     for user_id in sorted(set(user_ids) ^ set(team.member_ids)):
         tx.after_commit(PersonChanged(user_id))
@@ -232,17 +265,17 @@ def _set_members(tx: Tx, team: Team, user_ids: Collection[int]) -> None:
 
 def _check_lead(tx: Tx, lead_id: int | None) -> None:
     if lead_id is not None and (people.not_staff(tx, [lead_id]) or not people.get(tx, lead_id).is_active):
-        raise invalid("/lead_id", "is nobody of the active staff")
+        raise invalid("/lead_id", say("is nobody of the active staff"))
 
 
 def _check_calendar(tx: Tx, calendar_id: int | None) -> None:
     if calendar_id is not None and not calendars.exists(tx, calendar_id):
-        raise invalid("/calendar_id", "is no calendar", "unknown_id")
+        raise invalid("/calendar_id", say("is no calendar"), "unknown_id")
 
 
 def _check_policy(tx: Tx, policy_id: int | None) -> None:
     if policy_id is not None and not policies.exists(tx, policy_id):
-        raise invalid("/sla_policy_id", "is no policy", "unknown_id")
+        raise invalid("/sla_policy_id", say("is no policy"), "unknown_id")
 
 
 def _name_each(pointer: str, ids: Collection[int], wrong: set[int], message: str) -> None:

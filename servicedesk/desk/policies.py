@@ -2,11 +2,13 @@
 
 import msgspec
 
-from servicedesk.desk import clocks
+from servicedesk.desk import audit, clocks
 from servicedesk.domain import views
+from servicedesk.domain.audit import Action, Noun, Subject, changed
 from servicedesk.domain.errors import FieldError, InUse, Invalid, NotFound, Stale
 from servicedesk.domain.sla import Policy, StoredPolicy
 from servicedesk.domain.times import Instant
+from servicedesk.domain.words import say
 from servicedesk.store import calendars, policies
 from servicedesk.store.db import Connection, Tx
 
@@ -26,6 +28,7 @@ def create(tx: Tx, new: NewPolicy, *, at: Instant) -> StoredPolicy:
     made = policies.insert(tx, _trimmed(new.policy), new.calendar_id, is_default=new.is_default, at=at)
     if made.is_default:
         clocks.rewind_teams(tx, policies.teams_by_default(tx))
+    audit.record(tx, Action.MADE, _subject(made))
     return made
 
 
@@ -45,6 +48,11 @@ def replace(
     affected = policies.teams_following(tx, before) | policies.teams_following(tx, stored)
     if affected:
         clocks.rewind_teams(tx, affected)
+    fields = [
+        *changed(kept, after),
+        *(n for n in ("calendar_id", "is_default") if _differ(n, before, stored)),
+    ]
+    audit.record(tx, Action.CHANGED, _subject(stored), {"fields": fields})
     return stored
 
 
@@ -53,8 +61,9 @@ def delete(tx: Tx, policy_id: int, *, versions: Versions = None) -> None:
     before = policies.get(tx, policy_id)
     _require_version(before, versions)
     if policies.teams_following(tx, before):
-        raise InUse("policy")
+        raise InUse(say("policy"))
     policies.delete(tx, policy_id)
+    audit.record(tx, Action.DELETED, _subject(before))
 
 
 def resolved(conn: Connection, policy: Policy, calendar_id: int | None) -> Policy:
@@ -71,12 +80,20 @@ def _require_calendar(conn: Connection, calendar_id: int | None) -> None:
     try:
         calendars.get(conn, calendar_id)
     except NotFound:
-        raise Invalid([FieldError("/calendar_id", "unknown_id", "is no calendar")]) from None
+        raise Invalid([FieldError("/calendar_id", "unknown_id", say("is no calendar"))]) from None
 
 
 def _require_version(policy: StoredPolicy, versions: Versions) -> None:
     if versions is not None and policy.version not in versions:
-        raise Stale(views.policy(policy), "policy")
+        raise Stale(views.policy(policy), say("policy"))
+
+
+def _subject(kept: StoredPolicy) -> Subject:
+    return Subject(Noun.POLICY, kept.id, kept.policy.name)
+
+
+def _differ(name: str, before: StoredPolicy, after: StoredPolicy) -> bool:
+    return bool(getattr(before, name) != getattr(after, name))
 
 
 def _trimmed(policy: Policy) -> Policy:

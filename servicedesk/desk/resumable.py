@@ -7,6 +7,7 @@ from servicedesk.domain.people import User
 from servicedesk.domain.resumable import UNFINISHED_MAX, Upload
 from servicedesk.domain.times import Instant
 from servicedesk.domain.views import FileBody
+from servicedesk.domain.words import say
 from servicedesk.store import resumable
 from servicedesk.store.db import Connection, Tx
 
@@ -20,7 +21,7 @@ def begin(tx: Tx, upload: Upload, *, by: User, at: Instant) -> None:
     """Await the bytes of a file. Raises TooMany."""
     require_place(tx, upload, by=by)
     if resumable.count_unfinished(tx, by.id, at) >= UNFINISHED_MAX:
-        raise TooMany("unfinished uploads", UNFINISHED_MAX)
+        raise TooMany(say("unfinished uploads"), UNFINISHED_MAX)
     resumable.insert(tx, upload)
 
 

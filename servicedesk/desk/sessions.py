@@ -2,10 +2,13 @@
 
 from typing import Final
 
+from servicedesk.desk import audit
+from servicedesk.domain.audit import Action, Noun, Subject, person
 from servicedesk.domain.errors import BadCredentials, Conflict, WrongPassword
 from servicedesk.domain.events import SessionsEnded
 from servicedesk.domain.people import User
 from servicedesk.domain.times import Instant
+from servicedesk.domain.words import say
 from servicedesk.store import people, sessions
 from servicedesk.store.db import Connection, Tx
 from servicedesk.store.sessions import Kind, Known, Token
@@ -26,6 +29,8 @@ def open_session(
     expires_at: Instant,
     *,
     renewed: str | None = None,
+    address: str = "",
+    agent: str = "",
 ) -> Known:
     """Let the person in whose password fitted the hash ``checked``; ``renewed`` is a stronger one of the same.
 
@@ -37,16 +42,58 @@ def open_session(
     if renewed is not None:
         people.set_password_hash(tx, user_id, renewed)
     session_id = sessions.insert(
-        tx, hashed=hashed, kind=Kind.SESSION, user_id=user_id, at=at, expires_at=expires_at
+        tx,
+        hashed=hashed,
+        kind=Kind.SESSION,
+        user_id=user_id,
+        at=at,
+        expires_at=expires_at,
+        address=address,
+        agent=agent,
     )
+    audit.record(tx, Action.LOGGED_IN, person(user), {"agent": agent}, by=user)
     return Known(user, session_id, Kind.SESSION, expires_at)
+
+
+def refuse(tx: Tx, user: User | None, unlisted: int) -> None:
+    """Write down that somebody guessed wrong; ``unlisted`` is how often before, without a row of its own.
+
+    What was typed as an address that nobody has is not kept: it may have been a password.
+    """
+    subject = person(user) if user else Subject(Noun.PERSON)
+    audit.record(tx, Action.LOG_IN_FAILED, subject, {"unlisted": unlisted})
 
 
 def close_session(tx: Tx, known: Known) -> None:
     """Log out."""
     if known.kind is Kind.TOKEN:
-        raise Conflict(f"A token does not log out; it ends with DELETE /api/auth/tokens/{known.session_id}.")
+        raise Conflict(
+            say(
+                "A token does not log out; it ends with DELETE /api/auth/tokens/{session_id}.",
+                session_id=known.session_id,
+            )
+        )
     _end_one(tx, known.user.id, known.session_id)
+    audit.record(tx, Action.LOGGED_OUT, person(known.user), by=known.user)
+
+
+def end(tx: Tx, session_id: int) -> None:
+    """End a session or token, whosever it is; its sockets close."""
+    ended = sessions.get(tx, session_id)
+    _end_one(tx, ended.user_id, session_id)
+    if ended.kind is Kind.TOKEN:
+        _record_token(tx, Action.DELETED, ended.user_id, ended.owner, session_id, ended.name)
+    else:
+        subject = Subject(Noun.SESSION, ended.user_id, ended.owner)
+        details = {"session": session_id, "agent": ended.agent, "opened_from": ended.address}
+        audit.record(tx, Action.ENDED, subject, details)
+
+
+def end_others(tx: Tx, user: User, *, but: int) -> None:
+    """End all of the person's sessions except one; tokens stay."""
+    if ended := _end_sessions(tx, user.id, but=but):
+        subject = Subject(Noun.SESSION, user.id, user.name)
+        audit.record(tx, Action.ENDED_OTHERS, subject, {"sessions": len(ended)})
 
 
 def change_password(tx: Tx, user_id: int, checked: str, new: str, *, but: int) -> None:
@@ -58,28 +105,32 @@ def change_password(tx: Tx, user_id: int, checked: str, new: str, *, but: int) -
         raise WrongPassword()
     people.set_password_hash(tx, user_id, new)
     _end_sessions(tx, user_id, but=but)
+    audit.record(tx, Action.PASSWORD_CHANGED, person(people.get(tx, user_id)))
 
 
 def reset_password(tx: Tx, user_id: int, new: str) -> None:
     """Set the password in the person's stead; all their sessions end, tokens stay."""
     people.set_password_hash(tx, user_id, new)
     _end_sessions(tx, user_id, but=None)
+    audit.record(tx, Action.PASSWORD_CHANGED, person(people.get(tx, user_id)))
 
 
 def create_token(
     tx: Tx, user: User, hashed: bytes, name: str, at: Instant, expires_at: Instant | None
 ) -> Token:
     if sessions.count_tokens(tx, user.id) >= TOKENS_MAX:
-        raise Conflict(f"There are {TOKENS_MAX} tokens already; delete one first.")
+        raise Conflict(say("There are {most} tokens already; delete one first.", most=TOKENS_MAX))
     token_id = sessions.insert(
         tx, hashed=hashed, kind=Kind.TOKEN, user_id=user.id, at=at, expires_at=expires_at, name=name
     )
+    _record_token(tx, Action.MADE, user.id, user.name, token_id, name)
     return sessions.token(tx, user.id, token_id)
 
 
 def delete_token(tx: Tx, user: User, token_id: int) -> None:
-    sessions.token(tx, user.id, token_id)
+    deleted = sessions.token(tx, user.id, token_id)
     _end_one(tx, user.id, token_id)
+    _record_token(tx, Action.DELETED, user.id, user.name, token_id, deleted.name)
 
 
 def end_everything(tx: Tx, user_id: int) -> None:
@@ -102,11 +153,16 @@ def credentials(conn: Connection, email: str) -> tuple[User | None, str | None]:
     return user, people.password_hash(conn, user.id)
 
 
-def _end_sessions(tx: Tx, user_id: int, *, but: int | None) -> None:
+def _end_sessions(tx: Tx, user_id: int, *, but: int | None) -> frozenset[int]:
     if ended := sessions.end_of_user(tx, user_id, kind=Kind.SESSION, but=but):
         tx.after_commit(SessionsEnded(user_id, ended, SESSION_ENDED))
+    return ended
 
 
 def _end_one(tx: Tx, user_id: int, session_id: int) -> None:
     sessions.end(tx, session_id)
     tx.after_commit(SessionsEnded(user_id, frozenset({session_id}), SESSION_ENDED))
+
+
+def _record_token(tx: Tx, action: Action, user_id: int, owner: str, token_id: int, name: str) -> None:
+    audit.record(tx, action, Subject(Noun.TOKEN, user_id, owner), {"token": token_id, "name": name})

@@ -1,6 +1,6 @@
 """What people do with tickets."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -36,10 +36,14 @@ from servicedesk.domain.tickets import (
 )
 from servicedesk.domain.times import Instant
 from servicedesk.domain.views import DecisionBody, Escalation, TicketBody
+from servicedesk.domain.words import say
 from servicedesk.store import events, history, people, search, tickets
 from servicedesk.store.db import Connection, Tx
 
 Versions = frozenset[int] | None
+
+CLOSED_BY_ITSELF: Final = say("Closed by itself after the resolution.")
+"""The reason in the history of a ticket that nobody closed; it is kept in English, as programs read it."""
 
 
 class NewRequester(msgspec.Struct, frozen=True):
@@ -268,7 +272,9 @@ def retag(
     gone = set(map(fold, remove))
     tags = distinct([*(tag for tag in before.tags if fold(tag) not in gone), *add])
     if len(tags) > TAGS_MAX:
-        raise Invalid([FieldError("/add_tags", "too_many", f"would make more than {TAGS_MAX} tags")])
+        raise Invalid(
+            [FieldError("/add_tags", "too_many", say("would make more than {most} tags", most=TAGS_MAX))]
+        )
     return edit(tx, ticket_id, Edit(tags=tags), by=by, at=at, versions=versions)
 
 
@@ -279,8 +285,7 @@ def to_close(conn: Connection, most: int) -> list[tuple[Instant, int]]:
 
 def close_by_itself(tx: Tx, ticket_id: int, at: Instant) -> None:
     """Close what has been resolved for long enough."""
-    comment = "Closed by itself after the resolution."
-    move(tx, ticket_id, Status.CLOSED, comment=comment, by=None, at=at, quiet=True)
+    move(tx, ticket_id, Status.CLOSED, comment=str(CLOSED_BY_ITSELF), by=None, at=at, quiet=True)
 
 
 def _writable(tx: Tx, ticket_id: int, verb: Verb, by: User) -> Ticket:
@@ -302,7 +307,7 @@ def _refuse_staff_fields(draft: Draft) -> None:
 
 def _require_team(conn: Connection, team_id: int | None) -> None:
     if team_id is not None and not assignment.team_exists(conn, team_id):
-        raise Invalid([FieldError("/team_id", "unknown", "is no team")])
+        raise Invalid([FieldError("/team_id", "unknown", say("is no team"))])
 
 
 def _require_assignee(conn: Connection, user_id: int | None) -> None:
@@ -313,7 +318,7 @@ def _require_assignee(conn: Connection, user_id: int | None) -> None:
     except NotFound:
         person = None
     if person is None or not person.is_active or not person.is_staff:
-        raise Invalid([FieldError("/assigned_to", "unknown", "is nobody who could take a ticket")])
+        raise Invalid([FieldError("/assigned_to", "unknown", say("is nobody who could take a ticket"))])
 
 
 def _requester(tx: Tx, wanted: NewRequester, at: Instant) -> int:
@@ -427,7 +432,7 @@ def _assign(tx: Tx, before: Ticket, to: int | None, *, waits: bool, by: User, at
             tickets.update(tx, before.id, {"waits": int(waits)})
         return before
     if to is None and before.status in workflow.NEED_AGENT:
-        detail = "A ticket that is in progress or resolved needs its agent."
+        detail = say("A ticket that is in progress or resolved needs its agent.")
         raise TransitionRefused([Reason("assignee_required", detail)])
     if to is not None:
         people.mark_assigned(tx, to, at)

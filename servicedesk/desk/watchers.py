@@ -9,6 +9,7 @@ from servicedesk.domain.events import Action
 from servicedesk.domain.people import PersonRef, User
 from servicedesk.domain.tickets import FromTo, Ticket
 from servicedesk.domain.times import Instant
+from servicedesk.domain.words import say
 from servicedesk.store import people, tickets, watchers
 from servicedesk.store.db import Tx
 
@@ -49,7 +50,7 @@ def _watchable(tx: Tx, ticket_id: int, by: User) -> Ticket:
 def _require_staff(tx: Tx, user_ids: Sequence[int]) -> None:
     able = {person.id for person in people.several(tx, user_ids) if person.is_active and person.is_staff}
     errors = [
-        FieldError(f"/user_ids/{number}", "unknown", "is nobody who could watch a ticket")
+        FieldError(f"/user_ids/{number}", "unknown", say("is nobody who could watch a ticket"))
         for number, user_id in enumerate(user_ids)
         if user_id not in able
     ]

@@ -11,8 +11,10 @@ from servicedesk.domain.escalation import EscalationPolicy
 from servicedesk.domain.macros import Macro
 from servicedesk.domain.people import ADMINS, EVERYBODY, STAFF, SUPERVISORS, Role, Team, User
 from servicedesk.domain.saved_views import SavedView
+from servicedesk.domain.sessions import Session
 from servicedesk.domain.sla import StoredPolicy
 from servicedesk.domain.tickets import Message, Ticket
+from servicedesk.domain.words import say
 
 
 class Verb(StrEnum):
@@ -49,6 +51,10 @@ class Verb(StrEnum):
     SEE_VIEWS = "see_views"
     EDIT_VIEWS = "edit_views"
     SEE_METRICS = "see_metrics"
+    END_SESSION = "end_session"
+    SEE_SESSIONS = "see_sessions"
+    SEE_AUDIT = "see_audit"
+    EDIT_DESK = "edit_desk"
     ADMINISTER = "administer"
 
 
@@ -85,9 +91,17 @@ ROLES: Final[dict[Verb, frozenset[Role]]] = {
     Verb.SEE_VIEWS: STAFF,
     Verb.EDIT_VIEWS: STAFF,
     Verb.SEE_METRICS: ADMINS,
+    Verb.END_SESSION: EVERYBODY,
+    Verb.SEE_SESSIONS: ADMINS,
+    Verb.SEE_AUDIT: ADMINS,
+    Verb.EDIT_DESK: ADMINS,
     Verb.ADMINISTER: ADMINS,
 }
 """The roles that may ever do it; what it is done to may narrow that further."""
+
+
+BY_LINK: Final = frozenset({Verb.SEE, Verb.REPLY, Verb.MOVE, Verb.UPLOAD})
+"""What a private link lets its holder do, and always to something: whatever says nothing of a ticket is not theirs."""
 
 
 class Notification(msgspec.Struct, frozen=True):
@@ -100,6 +114,7 @@ class Notification(msgspec.Struct, frozen=True):
 class Owned(msgspec.Struct, frozen=True, kw_only=True):
     """Something of a ticket, as access sees it: a file or a message."""
 
+    ticket_id: int
     requester_id: int
     is_internal: bool
     owner_id: int
@@ -115,6 +130,8 @@ def may(actor: User, verb: Verb, thing: object | None = None) -> bool:
     """Return whether the person may do it to the thing, or without a thing, whether their role ever may."""
     if not actor.is_active or actor.role not in ROLES[verb]:
         return False
+    if actor.only_ticket is not None and (thing is None or verb not in BY_LINK):
+        return False
     return thing is None or (_sees(actor, thing) and _owns_enough(actor, verb, thing))
 
 
@@ -127,6 +144,8 @@ def require(actor: User, verb: Verb, thing: object | None = None) -> None:
 
 
 def _sees(actor: User, thing: object) -> bool:
+    if actor.only_ticket is not None and _ticket_of(thing) != actor.only_ticket:
+        return False
     match thing:
         case Ticket():
             return actor.is_staff or thing.requester.id == actor.id
@@ -136,6 +155,8 @@ def _sees(actor: User, thing: object) -> bool:
             return actor.is_staff or not thing.is_internal
         case Notification() | Private():
             return thing.user_id == actor.id
+        case Session():
+            return thing.user_id == actor.id or actor.role in ADMINS
         case User():
             return actor.is_staff or thing.id == actor.id
         case Team() | StoredCalendar() | StoredPolicy() | EscalationPolicy():
@@ -145,12 +166,30 @@ def _sees(actor: User, thing: object) -> bool:
     raise TypeError(f"access knows no {type(thing).__name__}")
 
 
+def _ticket_of(thing: object) -> int | None:
+    match thing:
+        case Ticket():
+            return thing.id
+        case Owned() | Message():
+            return thing.ticket_id
+    return None
+
+
+_NOUNS: Final[dict[type, str]] = {
+    Ticket: say("ticket"),
+    Message: say("message"),
+    User: say("user"),
+    Team: say("team"),
+}
+
+
 def _missing(thing: object) -> NotFound:
     """Return the very refusal that the store has for what does not exist: the words must not give it away."""
     if isinstance(thing, Owned):
-        return NotFound("There is no such file.")
-    noun = getattr(thing, "noun", type(thing).__name__.lower())
-    return NotFound(f"There is no {noun} {getattr(thing, 'id', '')}.")
+        return NotFound(say("There is no such file."))
+    kind = type(thing)
+    noun = getattr(thing, "noun", None) or _NOUNS.get(kind) or kind.__name__.lower()
+    return NotFound(say("There is no {what} {id}.", what=noun, id=getattr(thing, "id", "")))
 
 
 def _owns_enough(actor: User, verb: Verb, thing: object) -> bool:

@@ -24,6 +24,7 @@ import msgspec
 from servicedesk.domain.errors import FieldError
 from servicedesk.domain.tickets import has_control_character
 from servicedesk.domain.times import DAY, LATEST, SECOND, Instant
+from servicedesk.domain.words import say
 
 Interval = tuple[int, int]
 """Seconds of the local day, from and until; 86400 is the day's end."""
@@ -161,7 +162,7 @@ ALWAYS: Final = Calendar("Around the clock", "UTC", (AROUND_THE_CLOCK,) * 7)
 class StoredCalendar(msgspec.Struct, frozen=True):
     """A calendar as it is kept, with the version that a change must know."""
 
-    noun: ClassVar = "calendar"
+    noun: ClassVar = say("calendar")
 
     id: int
     version: int
@@ -181,33 +182,33 @@ def problems(calendar: Calendar, at: Instant) -> list[FieldError]:
         *holidays_errors(calendar.holidays, "/holidays"),
     ]
     if not found and not any(True for _ in calendar.open_between(at, at + LOOK_AHEAD)):
-        found.append(FieldError("/week", "never_open", "leaves no open time in the next 366 days"))
+        found.append(FieldError("/week", "never_open", say("leaves no open time in the next 366 days")))
     return found
 
 
 def zone_errors(zone: str, pointer: str) -> Iterator[FieldError]:
     if not _is_zone(zone):
-        yield FieldError(pointer, "unknown_zone", "is no time zone such as Europe/Berlin")
+        yield FieldError(pointer, "unknown_zone", say("is no time zone such as Europe/Berlin"))
 
 
 def hours_errors(hours: Hours, pointer: str) -> Iterator[FieldError]:
     """Yield what is wrong with the hours of a day."""
     if len(hours) > INTERVALS_MAX:
-        yield FieldError(pointer, "too_many", f"has more than {INTERVALS_MAX} intervals")
+        yield FieldError(pointer, "too_many", say("has more than {most} intervals", most=INTERVALS_MAX))
     reached = 0
     for start, end, index in sorted((start, end, index) for index, (start, end) in enumerate(hours)):
         if not 0 <= start <= WHOLE_DAY or not 0 <= end <= WHOLE_DAY:
-            yield FieldError(f"{pointer}/{index}", "out_of_bounds", "is not within the day")
+            yield FieldError(f"{pointer}/{index}", "out_of_bounds", say("is not within the day"))
         elif start >= end:
-            yield FieldError(f"{pointer}/{index}", "empty", "ends before it begins, or is empty")
+            yield FieldError(f"{pointer}/{index}", "empty", say("ends before it begins, or is empty"))
         elif start < reached:
-            yield FieldError(f"{pointer}/{index}", "overlap", "overlaps another interval of the day")
+            yield FieldError(f"{pointer}/{index}", "overlap", say("overlaps another interval of the day"))
         reached = max(reached, end)
 
 
 def holidays_errors(holidays: Sequence[Holiday], pointer: str) -> Iterator[FieldError]:
     if len(holidays) > HOLIDAYS_MAX:
-        yield FieldError(pointer, "too_many", f"has more than {HOLIDAYS_MAX} days")
+        yield FieldError(pointer, "too_many", say("has more than {most} days", most=HOLIDAYS_MAX))
         return
     seen = set[str]()
     for index, holiday in enumerate(holidays):
@@ -215,9 +216,9 @@ def holidays_errors(holidays: Sequence[Holiday], pointer: str) -> Iterator[Field
         yield from _name_errors(holiday.name, f"{here}/name")
         yield from hours_errors(holiday.open, f"{here}/open")
         if not is_date(holiday.date):
-            yield FieldError(f"{here}/date", "invalid", "is no date such as 2026-12-25 or 12-25")
+            yield FieldError(f"{here}/date", "invalid", say("is no date such as 2026-12-25 or 12-25"))
         elif holiday.date in seen:
-            yield FieldError(f"{here}/date", "duplicate", "is there twice")
+            yield FieldError(f"{here}/date", "duplicate", say("is there twice"))
         seen.add(holiday.date)
 
 
@@ -272,11 +273,13 @@ def _is_zone(name: str) -> bool:
 
 def _name_errors(name: str, pointer: str) -> Iterator[FieldError]:
     if not name.strip():
-        yield FieldError(pointer, "too_short", "must not be blank")
+        yield FieldError(pointer, "too_short", say("must not be blank"))
     elif len(name) > NAME_MAX:
-        yield FieldError(pointer, "too_long", f"must have at most {NAME_MAX} characters")
+        yield FieldError(pointer, "too_long", say("must have at most {most} characters", most=NAME_MAX))
     elif has_control_character(name):
-        yield FieldError(pointer, "control_character", "must not contain line breaks or control characters")
+        yield FieldError(
+            pointer, "control_character", say("must not contain line breaks or control characters")
+        )
 
 
 # How it is worked out --------------------------------------------------

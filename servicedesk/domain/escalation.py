@@ -11,6 +11,7 @@ from servicedesk.domain.people import PersonRef
 from servicedesk.domain.sla import Clock, Clocks, Promise
 from servicedesk.domain.tickets import TAG_MAX, Status, has_control_character
 from servicedesk.domain.times import DAY, MINUTE, Instant
+from servicedesk.domain.words import say
 
 NEW: Final = 0
 """The id of a tier that gets one of its own when it is stored."""
@@ -103,7 +104,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EscalationPolicy(msgspec.Struct, frozen=True):
-    noun: ClassVar[str] = "escalation policy"
+    noun: ClassVar[str] = say("escalation policy")
 
     id: int
     version: int
@@ -210,7 +211,7 @@ def tiers_errors(tiers: Sequence[Tier], pointer: str) -> Iterator[FieldError]:
     seen: set[int] = set()
     for index, tier in enumerate(tiers):
         if tier.id in seen:
-            yield FieldError(f"{pointer}/{index}/id", "duplicate", "is the id of another tier")
+            yield FieldError(f"{pointer}/{index}/id", "duplicate", say("is the id of another tier"))
         seen |= {tier.id} - {NEW}
 
 
@@ -267,13 +268,15 @@ def _tier_errors(tier: Tier, pointer: str) -> Iterator[FieldError]:
     yield from _when_errors(tier.when, f"{pointer}/when")
     needs_user = tier.whom.kind is Target.USER
     if needs_user and tier.whom.user_id is None:
-        yield FieldError(f"{pointer}/whom/user_id", "missing", "is required for a user")
+        yield FieldError(f"{pointer}/whom/user_id", "missing", say("is required for a user"))
     if not needs_user and tier.whom.user_id is not None:
-        yield FieldError(f"{pointer}/whom/user_id", "unknown", "belongs to a user alone")
+        yield FieldError(f"{pointer}/whom/user_id", "unknown", say("belongs to a user alone"))
     if len(set(tier.do)) < len(tier.do):
-        yield FieldError(f"{pointer}/do", "duplicate", "must name each action once")
+        yield FieldError(f"{pointer}/do", "duplicate", say("must name each action once"))
     if Do.REASSIGN in tier.do and tier.whom.kind is Target.ASSIGNEE:
-        yield FieldError(f"{pointer}/whom", "invalid", "has the ticket already: reassign to somebody else")
+        yield FieldError(
+            f"{pointer}/whom", "invalid", say("has the ticket already: reassign to somebody else")
+        )
     yield from _tag_errors(tier, f"{pointer}/tag")
 
 
@@ -282,20 +285,20 @@ def _when_errors(when: When, pointer: str) -> Iterator[FieldError]:
     for name in ("clock", "percent", "minutes", "status"):
         is_given = getattr(when, name) is not None
         if name in needed and not is_given:
-            yield FieldError(f"{pointer}/{name}", "missing", f"is required for {when.kind}")
+            yield FieldError(f"{pointer}/{name}", "missing", say("is required for {kind}", kind=when.kind))
         if name not in needed and is_given:
-            yield FieldError(f"{pointer}/{name}", "unknown", f"does not belong to {when.kind}")
+            yield FieldError(f"{pointer}/{name}", "unknown", say("does not belong to {kind}", kind=when.kind))
     if when.status is not None and not when.status.is_unresolved:
-        yield FieldError(f"{pointer}/status", "invalid", "must be a status of an unresolved ticket")
+        yield FieldError(f"{pointer}/status", "invalid", say("must be a status of an unresolved ticket"))
     if when.kind is WhenKind.STATUS and when.minutes is not None and when.minutes < 1:
-        yield FieldError(f"{pointer}/minutes", "invalid", "must be at least 1")
+        yield FieldError(f"{pointer}/minutes", "invalid", say("must be at least 1"))
 
 
 def _tag_errors(tier: Tier, pointer: str) -> Iterator[FieldError]:
     if Do.TAG not in tier.do:
         if tier.tag is not None:
-            yield FieldError(pointer, "unknown", "belongs to the action tag")
+            yield FieldError(pointer, "unknown", say("belongs to the action tag"))
         return
     tag = (tier.tag or "").strip()
     if not 1 <= len(tag) <= TAG_MAX or has_control_character(tag):
-        yield FieldError(pointer, "invalid", f"must have 1 to {TAG_MAX} printable characters")
+        yield FieldError(pointer, "invalid", say("must have 1 to {most} printable characters", most=TAG_MAX))

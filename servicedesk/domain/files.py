@@ -19,6 +19,7 @@ from servicedesk.domain.errors import (
 )
 from servicedesk.domain.people import PersonRef
 from servicedesk.domain.times import Instant
+from servicedesk.domain.words import say
 
 MIB: Final = 1 << 20
 NAME_MAX: Final = 150
@@ -117,7 +118,6 @@ class StoredFile(Owned, frozen=True, kw_only=True):
     """What is known of a file, which belongs to who uploaded it; its bytes are found by their hash."""
 
     id: str
-    ticket_id: int
     message_id: int | None
     filename: str
     size: int
@@ -173,81 +173,91 @@ class NewFile(msgspec.Struct, frozen=True, kw_only=True):
 
 class BadName(Invalid):
     code = "bad_name"
-    title = "Unusable file name"
+    title = say("Unusable file name")
 
     def __init__(
-        self, message: str = "the file has no name that could be kept; rename it and try again"
+        self, message: str = say("the file has no name that could be kept; rename it and try again")
     ) -> None:
         super().__init__([FieldError("/file", self.code, message)])
 
 
 class EmptyFile(Invalid):
     code = "empty_file"
-    title = "Empty file"
+    title = say("Empty file")
 
     def __init__(self) -> None:
-        super().__init__([FieldError("/file", self.code, "the file is empty")])
+        super().__init__([FieldError("/file", self.code, say("the file is empty"))])
 
 
 class TooManyPixels(Invalid):
     code = "too_many_pixels"
-    title = "Image too large"
+    title = say("Image too large")
 
     def __init__(self, most: int) -> None:
-        detail = f"the image has more than {most / 1e6:g} megapixels; make it smaller and try again"
+        detail = say(
+            "the image has more than {most} megapixels; make it smaller and try again", most=f"{most / 1e6:g}"
+        )
         super().__init__([FieldError("/file", self.code, detail)])
 
 
 class FileTooLarge(TooLarge):
     def __init__(self, what: str, most: int) -> None:
-        super().__init__(f"{what} may have at most {most / MIB:g} MiB.", max_size=most)
+        super().__init__(
+            say("{what} may have at most {most} MiB.", what=what, most=f"{most / MIB:g}"), max_size=most
+        )
 
 
 class TypeNotAllowed(UnsupportedMedia):
     code = "type_not_allowed"
-    title = "Type not allowed"
+    title = say("Type not allowed")
 
     def __init__(self, extension: str) -> None:
-        what = f"Files of type .{extension[:20]}" if extension else "Files without an extension"
-        super().__init__(f"{what} are not taken.")
+        super().__init__(
+            say("Files of type .{extension} are not taken.", extension=extension[:20])
+            if extension
+            else say("Files without an extension are not taken.")
+        )
 
 
 class TypeMismatch(UnsupportedMedia):
     code = "type_mismatch"
-    title = "Content and name differ"
+    title = say("Content and name differ")
 
     def __init__(self, extension: str, seen: Seen) -> None:
-        found = seen.remark or f"it looks like {_IN_WORDS.get(seen.content, f'a .{seen.content} file')}"
-        super().__init__(f"This is no sound .{extension} file: {found}.")
+        found = seen.remark or _IN_WORDS.get(seen.content) or looks_like(seen.content)
+        super().__init__(
+            say("This is no sound .{extension} file: {found}.", extension=extension, found=found)
+        )
 
 
 class NoThumbnail(NotFound):
     code = "no_thumbnail"
-    title = "No thumbnail"
+    title = say("No thumbnail")
 
     def __init__(self) -> None:
-        super().__init__("There is no picture of this file.")
+        super().__init__(say("There is no picture of this file."))
 
 
 class Infected(Forbidden):
     """Nobody gets these bytes, whoever they are; the file can be deleted."""
 
     code = "infected"
-    title = "Virus found"
+    title = say("Virus found")
 
     def __init__(self) -> None:
-        super().__init__("A virus was found in this file; it can only be deleted.")
+        super().__init__(say("A virus was found in this file; it can only be deleted."))
 
 
 class NotScanned(Forbidden):
     code = "not_scanned"
-    title = "Not checked yet"
+    title = say("Not checked yet")
 
     def __init__(self, scan: Scan) -> None:
-        waits = (
-            "waits for its virus check" if scan is Scan.PENDING else "could not be checked for viruses yet"
+        super().__init__(
+            say("This file waits for its virus check; try again in a moment.")
+            if scan is Scan.PENDING
+            else say("This file could not be checked for viruses yet; try again in a moment.")
         )
-        super().__init__(f"This file {waits}; try again in a moment.")
 
 
 def require_readable(file: StoredFile, *, only_clean: bool) -> None:
@@ -261,12 +271,17 @@ def require_readable(file: StoredFile, *, only_clean: bool) -> None:
         raise NotScanned(file.scan)
 
 
+def looks_like(extension: str) -> str:
+    """Return in words what the bytes of a file seem to be."""
+    return say("it looks like a .{extension} file", extension=extension)
+
+
 _IN_WORDS: Final = {
-    Content.TEXT: "plain text",
-    Content.OTHER: "something else",
-    Content.JPEG: "a .jpg file",
-    Content.GZIP: "a .gz file",
-    Content.LOCKED_OFFICE: "an Office document under a password",
+    Content.TEXT: say("it looks like plain text"),
+    Content.OTHER: say("it looks like something else"),
+    Content.JPEG: looks_like("jpg"),
+    Content.GZIP: looks_like("gz"),
+    Content.LOCKED_OFFICE: say("it looks like an Office document under a password"),
 }
 _OFFICE: Final = "application/vnd.openxmlformats-officedocument."
 _OASIS: Final = "application/vnd.oasis.opendocument."
@@ -342,7 +357,7 @@ def require_size(kind: Kind, size: int, limits: Limits) -> None:
         raise EmptyFile()
     most = limits.size_of(kind.category)
     if size > most:
-        raise FileTooLarge("An image" if kind.category is Category.IMAGE else "A file", most)
+        raise FileTooLarge(say("An image") if kind.category is Category.IMAGE else say("A file"), most)
 
 
 def served_as(filename: str, seen: Seen) -> str:
@@ -381,7 +396,7 @@ def category_of(filename: str) -> Category:
 def clean_filename(raw: str) -> str:
     """Return the name that a file is kept under: one visible path segment with its extension. Raises BadName."""
     if any("\ud800" <= char <= "\udfff" for char in raw):
-        raise BadName("the file's name cannot be read; rename it and try again")
+        raise BadName(say("the file's name cannot be read; rename it and try again"))
     segment = raw.replace("\\", "/").rpartition("/")[2]
     name = "".join(char for char in unicodedata.normalize("NFC", segment) if not is_hidden(char))
     name = _harmless(name.strip().lstrip(". \t").strip())

@@ -13,6 +13,7 @@ from servicedesk.domain.search import Narrowing, Operator, Term
 from servicedesk.domain.sla import State
 from servicedesk.domain.tickets import UNRESOLVED, Priority, Status
 from servicedesk.domain.times import Instant, parse
+from servicedesk.domain.words import say
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
@@ -168,7 +169,7 @@ def filter_of(query: TicketQuery, actor: User, now: Instant) -> Filter:
     due = _span("due", query.due_after, query.due_before)
     if due is not None and not actor.is_staff:
         raise BadParameter(
-            "due_after" if query.due_after else "due_before", "Only staff may ask what is due."
+            "due_after" if query.due_after else "due_before", say("Only staff may ask what is due.")
         )
     asked = search.question_of(query.q) if query.q and not query.q.isspace() else None
     wanted = Filter(
@@ -206,7 +207,7 @@ def question_of(query: TicketQuery) -> TicketQuery:
 def number_of(name: str, text: str) -> int:
     """Return the id that a parameter spells. Raises BadParameter."""
     if not (text.isascii() and text.isdecimal() and len(text) <= 16 and 1 <= int(text) <= ID_MAX):
-        raise BadParameter(name, f"{name}: {text[:40]!r} is no id.")
+        raise BadParameter.of(name, say("{text!r} is no id.", text=text[:40]))
     return int(text)
 
 
@@ -214,7 +215,7 @@ def _narrowed(wanted: Filter, narrowing: Narrowing, actor: User) -> Filter:
     """Return the filter that asks for this as well. Raises BadParameter for a value that the operator does not know."""
     operator, values = narrowing.operator, narrowing.values
     if "" in values:
-        raise _unknown(operator, "", "a value is empty")
+        raise _unknown(operator, "", say("a value is empty"))
     match operator:
         case Operator.STATUS:
             return _both(wanted, "statuses", _statuses(values))
@@ -237,7 +238,7 @@ def _narrowed(wanted: Filter, narrowing: Narrowing, actor: User) -> Filter:
         case Operator.HAS:
             for value in values:
                 if value.lower() not in ("file", "files"):
-                    raise _unknown(operator, value, "a ticket can have file")
+                    raise _unknown(operator, value, say("a ticket can have file"))
             return msgspec.structs.replace(wanted, with_files=True)
 
 
@@ -271,7 +272,7 @@ def _member(operator: Operator, kind: type[E], value: str) -> E:
     try:
         return kind(value.lower().replace(" ", "_").replace("-", "_"))
     except ValueError:
-        raise _unknown(operator, value, f"it is none of {', '.join(kind)}") from None
+        raise _unknown(operator, value, say("it is none of {values}", values=", ".join(kind))) from None
 
 
 def _person(value: str, actor: User) -> int | str | None:
@@ -295,11 +296,11 @@ def _named(value: str) -> int | str | None:
 
 def _spanned(wanted: Filter, operator: Operator, values: tuple[str, ...]) -> Filter:
     if len(values) > 1:
-        raise _unknown(operator, ",".join(values), "one date is enough")
+        raise _unknown(operator, ",".join(values), say("one date is enough"))
     try:
         moment = parse(values[0])
     except ValueError:
-        raise _unknown(operator, values[0], "it is no date such as 2026-11-23") from None
+        raise _unknown(operator, values[0], say("it is no date such as 2026-11-23")) from None
     span = wanted.created or Span(None, None)
     if operator is Operator.AFTER:
         span = Span(moment if span.after is None else max(span.after, moment), span.before)
@@ -309,7 +310,9 @@ def _spanned(wanted: Filter, operator: Operator, values: tuple[str, ...]) -> Fil
 
 
 def _unknown(operator: Operator, value: str, why: str) -> BadParameter:
-    return BadParameter("q", f"q: {operator}:{value[:40]} is not understood: {why}.")
+    return BadParameter.of(
+        "q", say("{operator}:{value} is not understood: {why}.", operator=operator, value=value[:40], why=why)
+    )
 
 
 def _distinct(values: Iterable[T]) -> tuple[T, ...]:
@@ -319,7 +322,7 @@ def _distinct(values: Iterable[T]) -> tuple[T, ...]:
 def _words(name: str, values: list[str]) -> tuple[str, ...]:
     words = _distinct(value.strip() for value in values)
     if "" in words:
-        raise BadParameter(name, f"{name}: a value is empty.")
+        raise BadParameter.of(name, say("a value is empty."))
     return words
 
 
@@ -349,4 +352,4 @@ def _moment(name: str, text: str | None) -> Instant | None:
     try:
         return parse(text)
     except ValueError:
-        raise BadParameter(name, f"{name}: {text[:40]!r} is no ISO 8601 time.") from None
+        raise BadParameter.of(name, say("{text!r} is no ISO 8601 time.", text=text[:40])) from None

@@ -10,6 +10,7 @@ from msgspec import UNSET, UnsetType
 from servicedesk.domain.errors import FieldError
 from servicedesk.domain.people import User
 from servicedesk.domain.tickets import Priority, Status, Ticket
+from servicedesk.domain.words import say
 
 ME: Final = "me"
 MACROS_MAX: Final = 200
@@ -47,7 +48,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Macro(msgspec.Struct, frozen=True, kw_only=True):
-    noun: ClassVar[str] = "macro"
+    noun: ClassVar[str] = say("macro")
 
     id: int
     version: int
@@ -99,15 +100,17 @@ def text_errors(text: str, pointer: str) -> Iterator[FieldError]:
     names = dict.fromkeys(found.strip() for found in _PLACEHOLDER.findall(text))
     for name in names:
         if name not in PLACEHOLDERS:
-            yield FieldError(pointer, "unknown_placeholder", f"knows no placeholder {{{{{name[:60]}}}}}")
+            yield FieldError(
+                pointer, "unknown_placeholder", say("knows no placeholder {{{{{name}}}}}", name=name[:60])
+            )
 
 
 def content_errors(content: Content) -> Iterator[FieldError]:
     """Yield what no single field shows."""
     if not content.body.strip() and content.actions.is_empty:
-        yield FieldError("/body", "empty", "must say something, or actions must do something")
+        yield FieldError("/body", "empty", say("must say something, or actions must do something"))
     if content.actions.status is Status.NEW:
-        yield FieldError("/actions/status", "invalid", "is a status that nothing returns to")
+        yield FieldError("/actions/status", "invalid", say("is a status that nothing returns to"))
 
 
 def _first(name: str) -> str:

@@ -11,6 +11,7 @@ from servicedesk.domain.errors import BadParameter
 from servicedesk.domain.listing import NOBODY, Format, number_of
 from servicedesk.domain.people import PersonRef
 from servicedesk.domain.times import SECOND, Instant
+from servicedesk.domain.words import say
 
 USUAL_DAYS: Final = 30
 DAYS_MAX: Final = 100 * 366
@@ -101,9 +102,9 @@ def period_of(query: NumbersQuery, zone: tzinfo, now: Instant) -> list[Day]:
     last = _date("to", query.to) or date_at(now, zone)
     first = _date("from", query.from_) or last - timedelta(days=USUAL_DAYS - 1)
     if first > last:
-        raise BadParameter("from", "from: is after to.")
+        raise BadParameter.of("from", say("is after to."))
     if (last - first).days >= DAYS_MAX:
-        raise BadParameter("from", f"from: at most {DAYS_MAX} days can be counted at once.")
+        raise BadParameter.of("from", say("at most {most} days can be counted at once.", most=DAYS_MAX))
     return [day_of(first + timedelta(days=n), zone) for n in range((last - first).days + 1)]
 
 
@@ -165,9 +166,11 @@ def _date(name: str, text: str | None) -> date | None:
     try:
         found = date.fromisoformat(text)
     except ValueError:
-        raise BadParameter(name, f"{name}: {text[:40]!r} is no date like 2026-11-23.") from None
+        raise BadParameter.of(name, say("{text!r} is no date like 2026-11-23.", text=text[:40])) from None
     if not _EARLIEST <= found <= _LATEST:
-        raise BadParameter(name, f"{name}: is not between {_EARLIEST} and {_LATEST}.")
+        raise BadParameter.of(
+            name, say("is not between {earliest} and {latest}.", earliest=_EARLIEST, latest=_LATEST)
+        )
     return found
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from servicedesk.domain.errors import FieldError
+from servicedesk.domain.words import say
 
 LEAST: Final = 10
 MOST: Final = 128
@@ -15,11 +16,11 @@ def password_errors(password: str, pointer: str = "/password") -> Iterator[Field
     """Yield what is wrong with a new password."""
     password = normal(password)
     if len(password) < LEAST:
-        yield FieldError(pointer, "too_short", f"must have at least {LEAST} characters")
+        yield FieldError(pointer, "too_short", say("must have at least {least} characters", least=LEAST))
     elif len(password) > MOST:
-        yield FieldError(pointer, "too_long", f"must have at most {MOST} characters")
+        yield FieldError(pointer, "too_long", say("must have at most {most} characters", most=MOST))
     elif is_common(password):
-        yield FieldError(pointer, "too_common", "is one of those that are tried first; choose another")
+        yield FieldError(pointer, "too_common", say("is one of those that are tried first; choose another"))
 
 
 def normal(password: str) -> str:

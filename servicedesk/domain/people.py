@@ -52,6 +52,12 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     team_ids: tuple[int, ...]
     calendar_id: int | None = None
     """Their own working hours; None is around the clock."""
+    language: str | None = None
+    """What the console speaks to them; None is the language of their browser."""
+    time_zone: str | None = None
+    """Where they are, as far as the console shows times; None is the desk's zone."""
+    only_ticket: int | None = None
+    """All that they may touch, when nothing but a private link stands for them."""
     created_at: Instant
 
     @property

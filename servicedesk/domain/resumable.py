@@ -5,6 +5,7 @@ from typing import ClassVar, Final
 from servicedesk.domain.access import Private
 from servicedesk.domain.errors import Conflict, Refused
 from servicedesk.domain.times import DAY, Instant
+from servicedesk.domain.words import say
 
 KEPT: Final = DAY
 """For how long an upload waits for more bytes."""
@@ -17,7 +18,7 @@ ABOVE: Final = 5 << 20
 class Upload(Private, frozen=True, kw_only=True):
     """An upload, which only the person who began it knows of."""
 
-    noun: ClassVar[str] = "upload"
+    noun: ClassVar[str] = say("upload")
 
     id: str
     ticket_id: int
@@ -38,7 +39,7 @@ class WrongOffset(Conflict):
     """``offset`` is how far the upload has come."""
 
     code = "wrong_offset"
-    title = "Not where it stopped"
+    title = say("Not where it stopped")
 
     def __init__(self, offset: int) -> None:
         super().__init__(f"The upload goes on at byte {offset}.", offset=offset)
@@ -48,7 +49,7 @@ class ChecksumMismatch(Refused):
     """The piece is not what was sent; nothing of it counts."""
 
     code = "checksum_mismatch"
-    title = "Checksum differs"
+    title = say("Checksum differs")
 
     def __init__(self) -> None:
         super().__init__("The bytes do not have the checksum that came with them; send them again.")
@@ -56,7 +57,7 @@ class ChecksumMismatch(Refused):
 
 class UnknownVersion(Refused):
     code = "unknown_version"
-    title = "Unknown version of the protocol"
+    title = say("Unknown version of the protocol")
 
     def __init__(self, known: str) -> None:
         super().__init__(f"Say which version of the tus protocol you speak: Tus-Resumable: {known}.")

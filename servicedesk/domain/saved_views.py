@@ -4,6 +4,8 @@ from typing import ClassVar, Final
 
 import msgspec
 
+from servicedesk.domain.words import say
+
 VIEWS_MAX: Final = 30
 """As many may be shared, and as many may be one person's own: each is counted whenever the queue shows."""
 QUERY_MAX: Final = 2000
@@ -23,7 +25,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SavedView(msgspec.Struct, frozen=True, kw_only=True):
-    noun: ClassVar[str] = "view"
+    noun: ClassVar[str] = say("view")
 
     id: int
     version: int

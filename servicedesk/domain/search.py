@@ -10,6 +10,7 @@ import msgspec
 
 from servicedesk.domain.errors import BadParameter
 from servicedesk.domain.tickets import reference
+from servicedesk.domain.words import say
 
 LENGTH_MAX: Final = 500
 TERMS_MAX: Final = 16
@@ -75,10 +76,10 @@ def question_of(typed: str) -> Question:
     index can hold, such as lone punctuation, is left out. Raises BadParameter for too much text.
     """
     if len(typed) > LENGTH_MAX:
-        raise BadParameter("q", f"q: at most {LENGTH_MAX} characters can be searched for.")
+        raise BadParameter.of("q", say("at most {most} characters can be searched for.", most=LENGTH_MAX))
     parts = tuple(dict.fromkeys(_parts(typed)))
     if len(parts) > TERMS_MAX:
-        raise BadParameter("q", f"q: at most {TERMS_MAX} words can be searched for.")
+        raise BadParameter.of("q", say("at most {most} words can be searched for.", most=TERMS_MAX))
     return Question(
         tuple(part for part in parts if isinstance(part, Term)),
         tuple(part for part in parts if isinstance(part, Narrowing)),

@@ -10,6 +10,7 @@ import msgspec
 from servicedesk.domain.calendars import ALWAYS, Calendar
 from servicedesk.domain.tickets import UNRESOLVED, Priority, Status
 from servicedesk.domain.times import HOUR, Instant
+from servicedesk.domain.words import say
 
 Stretch = tuple[Instant, Instant]
 
@@ -88,7 +89,7 @@ STANDARD: Final = Policy(
 class StoredPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """A policy as it is kept, with the version that a change must know."""
 
-    noun: ClassVar = "policy"
+    noun: ClassVar = say("policy")
 
     id: int
     version: int

@@ -10,6 +10,7 @@ import msgspec
 from servicedesk.domain.errors import FieldError
 from servicedesk.domain.people import Author, PersonRef, Requester, TeamRef, fold
 from servicedesk.domain.times import Instant
+from servicedesk.domain.words import say
 
 
 class Status(StrEnum):
@@ -161,22 +162,26 @@ def has_control_character(text: str) -> bool:
 def title_errors(title: str, pointer: str = "/title") -> Iterator[FieldError]:
     text = title.strip()
     if not text:
-        yield FieldError(pointer, "too_short", "must not be empty")
+        yield FieldError(pointer, "too_short", say("must not be empty"))
     if len(text) > TITLE_MAX:
-        yield FieldError(pointer, "too_long", f"must have at most {TITLE_MAX} characters")
+        yield FieldError(pointer, "too_long", say("must have at most {most} characters", most=TITLE_MAX))
     if has_control_character(text):
-        yield FieldError(pointer, "control_character", "must not contain line breaks or control characters")
+        yield FieldError(
+            pointer, "control_character", say("must not contain line breaks or control characters")
+        )
 
 
 def word_errors(words: Iterable[str], pointer: str) -> Iterator[FieldError]:
     """Yield what is wrong with a list of tags or skills."""
     words = list(words)
     if len(words) > TAGS_MAX:
-        yield FieldError(pointer, "too_many", f"must have at most {TAGS_MAX} entries")
+        yield FieldError(pointer, "too_many", say("must have at most {most} entries", most=TAGS_MAX))
     for number, word in enumerate(words):
         if not 1 <= len(word.strip()) <= TAG_MAX or has_control_character(word.strip()):
             yield FieldError(
-                f"{pointer}/{number}", "invalid", f"must have 1 to {TAG_MAX} printable characters"
+                f"{pointer}/{number}",
+                "invalid",
+                say("must have 1 to {most} printable characters", most=TAG_MAX),
             )
 
 

@@ -15,6 +15,7 @@ from servicedesk.domain.errors import (
 from servicedesk.domain.people import EVERYBODY, STAFF, Role
 from servicedesk.domain.tickets import Status, Ticket
 from servicedesk.domain.times import DAY, Instant
+from servicedesk.domain.words import say
 
 NEW, OPEN, IN_PROGRESS, PENDING, ON_HOLD, RESOLVED, CLOSED = Status
 
@@ -53,18 +54,19 @@ class Face(msgspec.Struct, frozen=True):
 
 
 FACES: Final[dict[Status, Face]] = {
-    NEW: Face("New", "active", "Set to new"),
-    OPEN: Face("Open", "active", "Set to open"),
-    IN_PROGRESS: Face("In progress", "active", "Start work"),
-    PENDING: Face("Pending", "waiting", "Wait for the requester"),
-    ON_HOLD: Face("On hold", "waiting", "Put on hold"),
-    RESOLVED: Face("Resolved", "done", "Resolve"),
-    CLOSED: Face("Closed", "done", "Close"),
+    NEW: Face(say("New"), "active", say("Set to new")),
+    OPEN: Face(say("Open"), "active", say("Set to open")),
+    IN_PROGRESS: Face(say("In progress"), "active", say("Start work")),
+    PENDING: Face(say("Pending"), "waiting", say("Wait for the requester")),
+    ON_HOLD: Face(say("On hold"), "waiting", say("Put on hold")),
+    RESOLVED: Face(say("Resolved"), "done", say("Resolve")),
+    CLOSED: Face(say("Closed"), "done", say("Close")),
 }
+_REOPEN: Final = say("Reopen")
 
 REASONS: Final = {
-    Need.ASSIGNEE: Reason("assignee_required", "Assign the ticket to somebody first."),
-    Need.COMMENT: Reason("comment_required", "Say why, in a comment."),
+    Need.ASSIGNEE: Reason("assignee_required", say("Assign the ticket to somebody first.")),
+    Need.COMMENT: Reason("comment_required", say("Say why, in a comment.")),
 }
 
 
@@ -113,7 +115,7 @@ def check_move(ticket: Ticket, to: Status, *, staff: bool, comment: str | None, 
     """Refuse a move that this side never makes, that is not in the table, or that a rule stands against."""
     here = ticket.status
     if not staff and not (to in MOVES[here] and _is_for_customers(here, to)):
-        raise Forbidden("You can reopen or close your tickets; other moves are made by the desk.")
+        raise Forbidden(say("You can reopen or close your tickets; other moves are made by the desk."))
     if to not in MOVES[here]:
         raise IllegalTransition(here, to, allowed(here, staff, closed_at=ticket.closed_at, at=at))
     if here is CLOSED and ticket.closed_at is not None and reopen_window_over(ticket.closed_at, at):
@@ -147,7 +149,7 @@ def closes_at(resolved_at: Instant) -> Instant:
 
 
 def move_label(here: Status, there: Status) -> str:
-    return "Reopen" if is_reopen(here, there) else FACES[there].verb
+    return _REOPEN if is_reopen(here, there) else FACES[there].verb
 
 
 def transitions_document() -> Workflow:
@@ -178,9 +180,9 @@ def _roles(here: Status, there: Status) -> tuple[Role, ...]:
 
 
 _DOCUMENT: Final = Workflow(
-    tuple(StatusView(s, FACES[s].label, FACES[s].category, n) for n, s in enumerate(Status, start=1)),
+    tuple(StatusView(s, str(FACES[s].label), FACES[s].category, n) for n, s in enumerate(Status, start=1)),
     tuple(
-        MoveView(here, there, move_label(here, there), needs(here, there), _roles(here, there))
+        MoveView(here, there, str(move_label(here, there)), needs(here, there), _roles(here, there))
         for here, targets in MOVES.items()
         for there in targets
     ),

@@ -1,6 +1,6 @@
 """What goes over a websocket: the commands, the frames, the codes and the limits. The API document reads them here."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import IntEnum, StrEnum
 from typing import Annotated, Any, Final, Literal
 
@@ -12,6 +12,7 @@ from servicedesk.domain.people import PersonRef
 from servicedesk.domain.tickets import BODY_MAX, Priority, Status, title_errors, word_errors
 from servicedesk.domain.times import MINUTE, SECOND
 from servicedesk.domain.views import FileBody, MessageBody, TicketBody, UserBody
+from servicedesk.domain.words import say
 
 VERSION: Final = 1
 SUBPROTOCOL: Final = "servicedesk.v1"
@@ -142,9 +143,9 @@ class SendMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def check(self) -> Iterator[FieldError]:
         if not self.body.strip():
-            yield FieldError("/body", "too_short", "must not be empty")
+            yield FieldError("/body", "too_short", say("must not be empty"))
         if len(self.body) > BODY_MAX:
-            yield FieldError("/body", "too_long", f"must have at most {BODY_MAX} characters")
+            yield FieldError("/body", "too_long", say("must have at most {most} characters", most=BODY_MAX))
 
 
 class TypingStart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -178,7 +179,7 @@ class TicketUpdate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def check(self) -> Iterator[FieldError]:
         changes = self.changes
         if all(getattr(changes, name) is UNSET for name in changes.__struct_fields__ if name != "comment"):
-            yield FieldError("/changes", "too_short", "must name at least one change")
+            yield FieldError("/changes", "too_short", say("must name at least one change"))
         if changes.title is not UNSET:
             yield from title_errors(changes.title, "/changes/title")
         if changes.tags is not UNSET:
@@ -384,9 +385,10 @@ def command_type(event: str) -> type[Command]:
         raise UnknownEvent(f"There is no event {event[:64]!r}.") from None
 
 
-def refusal(to: ReplyTo, refused: Refused) -> bytes:
+def refusal(to: ReplyTo, refused: Refused, said: Callable[[str], str] = str) -> bytes:
+    """Return the frame of a refusal; ``said`` puts its texts into the language of whoever reads it."""
     error = {"code": refused.code, "message": refused.detail, **refused.extras}
-    return encode(Refusal(to, error))
+    return msgspec.json.encode(Refusal(to, error), enc_hook=said)
 
 
 def passing(event: str, ts: str, data: msgspec.Struct) -> bytes:

@@ -10,7 +10,8 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, Final
 
-from servicedesk.domain.files import Content, Seen
+from servicedesk.domain.files import Content, Seen, looks_like
+from servicedesk.domain.words import say
 from servicedesk.media import charsets
 from servicedesk.media.text import codec_of
 
@@ -196,15 +197,15 @@ def _hint(head: bytes) -> str:
     import filetype  # costs memory that a desk without odd files never needs
 
     guess = filetype.guess(head)
-    return f"it looks like a .{guess.extension} file" if guess else ""
+    return looks_like(guess.extension) if guess else ""
 
 
 def _disguise(file: BinaryIO, claimed: Content) -> Seen | None:
     """Return what is wrong with bytes that are two things at once: a picture and a page, a document and a ZIP."""
     if claimed in _IMAGES and _holds_markup(file):
-        return Seen(Content.OTHER, remark="there is a web page or a script in the picture")
+        return Seen(Content.OTHER, remark=say("there is a web page or a script in the picture"))
     if (claimed in _IMAGES or claimed is Content.PDF) and _ends_as_zip(file):
-        return Seen(Content.OTHER, remark="there is a ZIP archive hidden behind it")
+        return Seen(Content.OTHER, remark=say("there is a ZIP archive hidden behind it"))
     return None
 
 
@@ -238,10 +239,10 @@ _OOXML: Final = (("word/", Content.DOCX), ("xl/", Content.XLSX), ("ppt/", Conten
 def _zip_family(file: BinaryIO, head: bytes) -> Seen:
     names = _zip_names(file)
     if names is None:
-        return Seen(Content.OTHER, remark="it is damaged or incomplete")
+        return Seen(Content.OTHER, remark=say("it is damaged or incomplete"))
     if "[Content_Types].xml" in names:
         if any(name.rpartition("/")[2].lower() == "vbaproject.bin" for name in names):
-            return Seen(Content.ZIP, remark="it has macros in it, which are not accepted")
+            return Seen(Content.ZIP, remark=say("it has macros in it, which are not accepted"))
         for folder, content in _OOXML:
             if any(name.startswith(folder) for name in names):
                 return Seen(content)
@@ -329,7 +330,7 @@ def _compound_family(file: BinaryIO) -> Seen:
     for name, content in _STREAMS:
         if name in names:
             return Seen(content)
-    return Seen(Content.OTHER, remark="it is an Office file of another kind")
+    return Seen(Content.OTHER, remark=say("it is an Office file of another kind"))
 
 
 def _stream_names(file: BinaryIO) -> set[str]:

@@ -9,6 +9,7 @@ from servicedesk.domain.calendars import Calendar, StoredCalendar
 from servicedesk.domain.errors import Invalid, NotFound, invalid
 from servicedesk.domain.people import fold
 from servicedesk.domain.times import Instant
+from servicedesk.domain.words import say
 from servicedesk.store.db import Connection, Tx
 
 _COLUMNS: Final = "id, version, body"
@@ -18,7 +19,7 @@ def get(conn: Connection, calendar_id: int) -> StoredCalendar:
     """Return the calendar, or raise NotFound."""
     row = conn.execute(f"SELECT {_COLUMNS} FROM calendars WHERE id = ?", (calendar_id,)).fetchone()
     if row is None:
-        raise NotFound(f"There is no calendar {calendar_id}.")
+        raise NotFound(say("There is no {what} {id}.", what=say("calendar"), id=calendar_id))
     return _stored(row)
 
 
@@ -97,4 +98,4 @@ def _calendar(packed: str) -> Calendar:
 
 
 def _name_taken() -> Invalid:
-    return invalid("/name", "is the name of another calendar", "duplicate")
+    return invalid("/name", say("is the name of another calendar"), "duplicate")

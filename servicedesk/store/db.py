@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import aiosqlite
 
+from servicedesk.domain.audit import Occasion
 from servicedesk.domain.errors import SearchTooSlow, StorageFull
 from servicedesk.store.migrate import Unusable, migrate
 
@@ -74,6 +75,8 @@ class Tx:
         self._conn = conn
         self._numbers = itertools.count()
         self.notices: list[object] = []
+        self.occasion: Occasion | None = None
+        """On whose behalf; None for what the desk does by itself."""
         self.execute = conn.execute
         self.executemany = conn.executemany
 

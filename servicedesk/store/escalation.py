@@ -13,6 +13,7 @@ from servicedesk.domain.events import Due
 from servicedesk.domain.people import PersonRef, fold
 from servicedesk.domain.tickets import Status
 from servicedesk.domain.times import Instant
+from servicedesk.domain.words import say
 from servicedesk.store import meta
 from servicedesk.store.db import Connection, Tx
 
@@ -32,7 +33,7 @@ def get(conn: Connection, policy_id: int) -> EscalationPolicy:
     """Return the policy, or raise NotFound."""
     row = conn.execute(f"SELECT {_POLICY} FROM escalation_policies WHERE id = ?", (policy_id,)).fetchone()
     if row is None:
-        raise NotFound(f"There is no escalation policy {policy_id}.")
+        raise NotFound(say("There is no {what} {id}.", what=say("escalation policy"), id=policy_id))
     return _stored(row)
 
 
@@ -328,4 +329,4 @@ def _step(row: Any) -> Step:
 
 
 def _name_taken() -> Invalid:
-    return invalid("/name", "is the name of another escalation policy", "duplicate")
+    return invalid("/name", say("is the name of another escalation policy"), "duplicate")

@@ -8,6 +8,7 @@ from servicedesk.domain.errors import NotFound
 from servicedesk.domain.files import DeletedFile, NewFile, Picture, Scan, StoredFile
 from servicedesk.domain.people import PersonRef
 from servicedesk.domain.times import Instant
+from servicedesk.domain.words import say
 from servicedesk.store.db import Connection, Tx
 
 _SELECT: Final = (
@@ -23,7 +24,7 @@ def get(conn: Connection, file_id: str) -> StoredFile:
     """Return the file, or raise NotFound."""
     row = conn.execute(f"{_SELECT} WHERE f.id = ?", (file_id,)).fetchone()
     if row is None:
-        raise NotFound("There is no such file.")
+        raise NotFound(say("There is no such file."))
     return _file(row)
 
 

@@ -7,6 +7,7 @@ import msgspec
 
 from servicedesk.domain.errors import NotFound
 from servicedesk.domain.times import Instant
+from servicedesk.domain.words import say
 from servicedesk.store.db import Connection, Tx
 
 
@@ -39,7 +40,7 @@ class Shelf(Generic[T, C]):
         """Return the thing, or raise NotFound."""
         row = conn.execute(f"SELECT {_COLUMNS} FROM {self._table} WHERE id = ?", (thing_id,)).fetchone()
         if row is None:
-            raise NotFound(f"There is no {self.noun} {thing_id}.")
+            raise NotFound(say("There is no {what} {id}.", what=self.noun, id=thing_id))
         return self._thing(row)
 
     def page(self, conn: Connection, user_id: int, *, after: int = 0, limit: int) -> list[T]:

@@ -7,6 +7,7 @@ from servicedesk.domain.errors import NotFound
 from servicedesk.domain.people import Author, Role
 from servicedesk.domain.tickets import Message
 from servicedesk.domain.times import Instant
+from servicedesk.domain.words import say
 from servicedesk.store.db import Connection, Tx
 
 _SELECT: Final = (
@@ -19,7 +20,7 @@ def get(conn: Connection, message_id: int) -> Message:
     """Return the message, or raise NotFound."""
     row = conn.execute(f"{_SELECT} WHERE m.id = ?", (message_id,)).fetchone()
     if row is None:
-        raise NotFound(f"There is no message {message_id}.")
+        raise NotFound(say("There is no {what} {id}.", what=say("message"), id=message_id))
     return _message(row)
 
 

@@ -8,6 +8,7 @@ import msgspec
 from servicedesk.domain.errors import BadParameter
 from servicedesk.domain.listing import Filter, meeting
 from servicedesk.domain.people import STAFF
+from servicedesk.domain.words import say
 from servicedesk.store import people
 from servicedesk.store.db import Connection
 
@@ -45,7 +46,7 @@ def _each(conn: Connection, wanted: Filter, field: str, values: tuple[Any, ...])
 
 def _team(conn: Connection, name: str, is_staff: bool) -> int:
     found = people.team_by_name(conn, name)
-    return found.id if found else _missing("No team here", name, is_staff)
+    return found.id if found else _missing(say("No team here is called {name}.", name=name[:60]), is_staff)
 
 
 def _agent(conn: Connection, name: str, is_staff: bool) -> int:
@@ -61,12 +62,12 @@ def _person(conn: Connection, name: str, is_staff: bool, roles: Any) -> int:
     if known is not None or "@" in name:
         return known or NOBODY_AT_ALL
     found = people.page(conn, limit=1, words=name, roles=roles)
-    return found[0].id if found else _missing("Nobody here", name, is_staff)
+    return found[0].id if found else _missing(say("Nobody here is called {name}.", name=name[:60]), is_staff)
 
 
-def _missing(who: str, name: str, is_staff: bool) -> int:
+def _missing(said: str, is_staff: bool) -> int:
     if is_staff:
-        raise BadParameter("q", f"q: {who} is called {name[:60]}.")
+        raise BadParameter.of("q", said)
     return NOBODY_AT_ALL
 
 

@@ -8,6 +8,7 @@ from servicedesk.domain.notifications import Kind, NotificationBody, TicketRef
 from servicedesk.domain.people import PersonRef
 from servicedesk.domain.tickets import reference
 from servicedesk.domain.times import Instant, iso
+from servicedesk.domain.words import say
 from servicedesk.store.db import Connection, Tx
 
 PRUNED_AT_ONCE: Final = 2_000
@@ -37,7 +38,7 @@ def get(conn: Connection, user_id: int, notification_id: int) -> NotificationBod
     """Return the person's notification, or raise NotFound."""
     row = conn.execute(f"{_SELECT} WHERE n.id = ? AND n.user_id = ?", (notification_id, user_id)).fetchone()
     if row is None:
-        raise NotFound(f"There is no notification {notification_id}.")
+        raise NotFound(say("There is no {what} {id}.", what=say("notification"), id=notification_id))
     return _notification(row)
 
 
@@ -45,7 +46,7 @@ def addressed(conn: Connection, notification_id: int) -> Notification:
     """Return whose notification it is, or raise NotFound."""
     row = conn.execute("SELECT user_id FROM notifications WHERE id = ?", (notification_id,)).fetchone()
     if row is None:
-        raise NotFound(f"There is no notification {notification_id}.")
+        raise NotFound(say("There is no {what} {id}.", what=say("notification"), id=notification_id))
     return Notification(notification_id, row[0])
 
 

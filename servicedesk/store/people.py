@@ -12,6 +12,7 @@ from servicedesk.domain.errors import NotFound, invalid
 from servicedesk.domain.mentions import Colleague
 from servicedesk.domain.people import Availability, Preset, Role, Team, User, fold
 from servicedesk.domain.times import MINUTE, Instant
+from servicedesk.domain.words import say
 from servicedesk.store import calendars
 from servicedesk.store.db import Connection, Tx
 
@@ -25,7 +26,10 @@ _CANDIDATE: Final = (
 _FAMILIAR_AMONG: Final = 10
 TEAMS_OF: Final = "(SELECT group_concat(team_id) FROM team_members WHERE user_id = u.id) AS team_ids"
 """The teams of the user ``u``, as a column: asked for with every request, they are no question of their own."""
-_USER: Final = "id, email, name, role, is_active, max_tickets, skills, availability, calendar_id, created_at"
+_USER: Final = (
+    "id, email, name, role, is_active, max_tickets, skills, availability, calendar_id, language, time_zone,"
+    " created_at"
+)
 _TEAM: Final = (
     "id, name, assignment, weights, return_after_minutes, lead_id, sla_policy_id, "
     "escalation_policy_id, created_at"
@@ -39,7 +43,7 @@ def get(conn: Connection, user_id: int) -> User:
     """Return the person, or raise NotFound."""
     row = conn.execute(f"SELECT {_USER}, {TEAMS_OF} FROM users u WHERE id = ?", (user_id,)).fetchone()
     if row is None:
-        raise NotFound(f"There is no user {user_id}.")
+        raise NotFound(say("There is no {what} {id}.", what=say("user"), id=user_id))
     return user_of(row)
 
 
@@ -197,6 +201,11 @@ def update(tx: Tx, user: User) -> None:
     )
 
 
+def set_words(tx: Tx, user_id: int, *, language: str | None, time_zone: str | None) -> None:
+    """Remember in what language and time zone the person wants the console; None is no choice."""
+    tx.execute("UPDATE users SET language = ?, time_zone = ? WHERE id = ?", (language, time_zone, user_id))
+
+
 def set_teams(tx: Tx, user_id: int, team_ids: Iterable[int]) -> None:
     """Make these the person's teams; the caller knows that they exist."""
     tx.execute("DELETE FROM team_members WHERE user_id = ?", (user_id,))
@@ -221,7 +230,7 @@ def team(conn: Connection, team_id: int) -> Team:
     """Return the team, or raise NotFound."""
     row = conn.execute(f"SELECT {_TEAM} FROM teams WHERE id = ?", (team_id,)).fetchone()
     if row is None:
-        raise NotFound(f"There is no team {team_id}.")
+        raise NotFound(say("There is no {what} {id}.", what=say("team"), id=team_id))
     members = conn.execute("SELECT user_id FROM team_members WHERE team_id = ? ORDER BY user_id", (team_id,))
     return _team(row, tuple([user_id for (user_id,) in members]))
 
@@ -241,7 +250,7 @@ def way(conn: Connection, team_id: int) -> Way:
         "SELECT assignment, weights, return_after_minutes FROM teams WHERE id = ?", (team_id,)
     ).fetchone()
     if row is None:
-        raise NotFound(f"There is no team {team_id}.")
+        raise NotFound(say("There is no {what} {id}.", what=say("team"), id=team_id))
     preset, weights, minutes = row
     return Way(Preset(preset), _weights(weights), None if minutes is None else minutes * MINUTE)
 
@@ -471,6 +480,8 @@ def _user(row: Any, team_ids: tuple[int, ...]) -> User:
         availability=_AVAILABILITY[row["availability"]],
         team_ids=team_ids,
         calendar_id=row["calendar_id"],
+        language=row["language"],
+        time_zone=row["time_zone"],
         created_at=row["created_at"],
     )
 
@@ -517,11 +528,11 @@ def _marks(values: Collection[object]) -> str:
 
 
 def _taken() -> Exception:
-    return invalid("/email", "is the address of somebody else", "duplicate")
+    return invalid("/email", say("is the address of somebody else"), "duplicate")
 
 
 def _name_taken() -> Exception:
-    return invalid("/name", "is the name of another team", "duplicate")
+    return invalid("/name", say("is the name of another team"), "duplicate")
 
 
 _ROLE: Final = {role.value: role for role in Role}

@@ -12,6 +12,7 @@ from servicedesk.domain.people import fold
 from servicedesk.domain.sla import STANDARD, Policy, Promise, StoredPolicy, Targets
 from servicedesk.domain.tickets import Priority, Status
 from servicedesk.domain.times import Instant
+from servicedesk.domain.words import say
 from servicedesk.store import calendars
 from servicedesk.store.db import Connection, Tx
 
@@ -39,7 +40,7 @@ def get(conn: Connection, policy_id: int) -> StoredPolicy:
     """Return the policy, or raise NotFound."""
     row = conn.execute(f"SELECT {_COLUMNS} FROM sla_policies WHERE id = ?", (policy_id,)).fetchone()
     if row is None:
-        raise NotFound(f"There is no policy {policy_id}.")
+        raise NotFound(say("There is no {what} {id}.", what=say("policy"), id=policy_id))
     return _stored(conn, row)
 
 
@@ -234,4 +235,4 @@ def _no_default(tx: Tx, but: int = 0) -> None:
 
 
 def _name_taken() -> Invalid:
-    return invalid("/name", "is the name of another policy", "duplicate")
+    return invalid("/name", say("is the name of another policy"), "duplicate")

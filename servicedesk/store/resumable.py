@@ -5,6 +5,7 @@ import sqlite3
 from servicedesk.domain.errors import NotFound
 from servicedesk.domain.resumable import Upload
 from servicedesk.domain.times import Instant
+from servicedesk.domain.words import say
 from servicedesk.store.db import Connection, Tx
 
 
@@ -12,7 +13,7 @@ def get(conn: Connection, upload_id: str) -> Upload:
     """Return the upload, or raise NotFound."""
     row = conn.execute("SELECT * FROM resumable_uploads WHERE id = ?", (upload_id,)).fetchone()
     if row is None:
-        raise NotFound(f"There is no upload {upload_id}.")
+        raise NotFound(say("There is no {what} {id}.", what=say("upload"), id=upload_id))
     return _upload(row)
 
 

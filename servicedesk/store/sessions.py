@@ -1,22 +1,23 @@
 """Browser sessions and API tokens as rows: one table, hashes only."""
 
-from enum import StrEnum
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final
 
 import msgspec
 
 from servicedesk.domain.errors import NotFound
 from servicedesk.domain.people import User
+from servicedesk.domain.sessions import Kind, Session
 from servicedesk.domain.times import Instant
+from servicedesk.domain.words import say
 from servicedesk.store import people
 from servicedesk.store.db import Connection, Tx
 
-
-class Kind(StrEnum):
-    SESSION = "session"
-    """Somebody logged in; it ends with the log-out."""
-    TOKEN = "token"  # noqa: S105
-    """Made for a program; it ends when it is deleted."""
+__all__ = ["Kind"]
+_SHOWN: Final = (
+    "SELECT s.id, s.kind, s.user_id, u.name AS owner, s.name, s.created_at, s.expires_at, s.address, s.agent, s.seen_at"
+    " FROM sessions s JOIN users u ON u.id = s.user_id"
+)
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -35,6 +36,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     created_at: Instant
     expires_at: Instant | None
+    seen_at: Instant | None = None
 
 
 def who(conn: Connection, hashed: bytes, at: Instant) -> Known | None:
@@ -50,7 +52,7 @@ def alive(conn: Connection, session_id: int, at: Instant) -> Known | None:
 def _known(conn: Connection, which: str, value: bytes | int, at: Instant) -> Known | None:
     row = conn.execute(
         "SELECT s.id AS session_id, s.kind, s.expires_at, u.id, u.email, u.name, u.role, u.is_active, u.max_tickets,"
-        f" u.skills, u.availability, u.calendar_id, u.created_at, {people.TEAMS_OF}"
+        f" u.skills, u.availability, u.calendar_id, u.language, u.time_zone, u.created_at, {people.TEAMS_OF}"
         " FROM sessions s JOIN users u ON u.id = s.user_id"
         f" WHERE {which} AND (s.expires_at IS NULL OR s.expires_at > ?) AND u.is_active = 1",
         (value, at),
@@ -73,11 +75,13 @@ def insert(
     at: Instant,
     expires_at: Instant | None,
     name: str = "",
+    address: str = "",
+    agent: str = "",
 ) -> int:
     row = tx.execute(
-        "INSERT INTO sessions (hash, kind, user_id, name, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)"
-        " RETURNING id",
-        (hashed, kind, user_id, name, at, expires_at),
+        "INSERT INTO sessions (hash, kind, user_id, name, created_at, expires_at, address, agent)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+        (hashed, kind, user_id, name, at, expires_at, address, agent),
     ).fetchone()
     return int(row["id"])
 
@@ -85,7 +89,7 @@ def insert(
 def tokens(conn: Connection, user_id: int, *, after: int = 0, limit: int) -> list[Token]:
     """Return the person's tokens, oldest first; those that have expired are not there any more."""
     rows = conn.execute(
-        "SELECT id, name, created_at, expires_at FROM sessions"
+        "SELECT id, name, created_at, expires_at, seen_at FROM sessions"
         " WHERE user_id = ? AND kind = 'token' AND id > ? ORDER BY id LIMIT ?",
         (user_id, after, limit),
     )
@@ -102,13 +106,46 @@ def count_tokens(conn: Connection, user_id: int) -> int:
 def token(conn: Connection, user_id: int, token_id: int) -> Token:
     """Return one of the person's own tokens, or raise NotFound."""
     row = conn.execute(
-        "SELECT id, name, created_at, expires_at FROM sessions"
+        "SELECT id, name, created_at, expires_at, seen_at FROM sessions"
         " WHERE id = ? AND user_id = ? AND kind = 'token'",
         (token_id, user_id),
     ).fetchone()
     if row is None:
-        raise NotFound(f"You have no token {token_id}.")
+        raise NotFound(say("You have no token {token_id}.", token_id=token_id))
     return _token(row)
+
+
+def get(conn: Connection, session_id: int) -> Session:
+    """Return the session or token, or raise NotFound."""
+    row = conn.execute(f"{_SHOWN} WHERE s.id = ?", (session_id,)).fetchone()
+    if row is None:
+        raise NotFound(f"There is no session {session_id}.")
+    return _session(row)
+
+
+def page(
+    conn: Connection,
+    at: Instant,
+    *,
+    before: int | None = None,
+    limit: int,
+    kind: Kind | None = None,
+    user_id: int | None = None,
+) -> list[Session]:
+    """Return what opens the door at that moment, newest first: everybody's, or one person's."""
+    wanted = "s.id < ? AND (s.expires_at IS NULL OR s.expires_at > ?)"
+    values: list[object] = [before if before is not None else 2**62, at]
+    for column, value in (("kind", kind), ("user_id", user_id)):
+        if value is not None:
+            wanted += f" AND s.{column} = ?"
+            values.append(value)
+    rows = conn.execute(f"{_SHOWN} WHERE {wanted} ORDER BY s.id DESC LIMIT ?", (*values, limit))
+    return [_session(row) for row in rows]
+
+
+def note_seen(tx: Tx, seen: Iterable[tuple[int, Instant]]) -> None:
+    """Write down when each session was used last."""
+    tx.executemany("UPDATE sessions SET seen_at = ?2 WHERE id = ?1", seen)
 
 
 def end(tx: Tx, session_id: int) -> None:
@@ -134,4 +171,14 @@ def sweep(tx: Tx, at: Instant) -> dict[int, frozenset[int]]:
 
 
 def _token(row: Any) -> Token:
-    return Token(id=row["id"], name=row["name"], created_at=row["created_at"], expires_at=row["expires_at"])
+    return Token(
+        id=row["id"],
+        name=row["name"],
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+        seen_at=row["seen_at"],
+    )
+
+
+def _session(row: Any) -> Session:
+    return Session(**dict(row) | {"kind": Kind(row["kind"])})

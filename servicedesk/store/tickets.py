@@ -15,6 +15,7 @@ from servicedesk.domain.events import Due
 from servicedesk.domain.people import PersonRef, Requester, TeamRef, fold
 from servicedesk.domain.tickets import Priority, Sla, Status, Ticket
 from servicedesk.domain.times import Instant
+from servicedesk.domain.words import say
 from servicedesk.store.db import Connection, Tx
 
 SELECT: Final = """
@@ -44,7 +45,7 @@ def get(conn: Connection, ticket_id: int) -> Ticket:
     """Return the ticket, or raise NotFound."""
     row = conn.execute(_ONE, (ticket_id,)).fetchone()
     if row is None:
-        raise NotFound(f"There is no ticket {ticket_id}.")
+        raise NotFound(say("There is no {what} {id}.", what=say("ticket"), id=ticket_id))
     return from_row(row)
 
 

@@ -1,7 +1,7 @@
 """How many uploads may come in at once, and whether the disk has room for all that they announce together."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -9,6 +9,7 @@ from aiohttp import web
 
 from servicedesk.domain.errors import RateLimited
 from servicedesk.domain.people import User
+from servicedesk.domain.words import say
 from servicedesk.web.space import require_room_for_upload
 
 AT_ONCE: Final = 256
@@ -25,7 +26,7 @@ class Admission:
         self._app = app
         self._at_once = at_once
         self._a_customer = a_customer
-        self._running = Counter[int]()
+        self._running = Counter[Hashable]()
         self._announced = 0
 
     @property
@@ -33,22 +34,27 @@ class Admission:
         return self._running.total()
 
     @contextmanager
-    def one(self, by: User, announced: int) -> Iterator[None]:
-        """Let an upload of so many bytes in until it ends. Raises RateLimited and UploadStorageFull."""
+    def one(self, by: User | str, announced: int) -> Iterator[None]:
+        """Let an upload of so many bytes in until it ends. Raises RateLimited and UploadStorageFull.
+
+        Whoever is nobody is known by their address, and who has a private link is not the person it stands for.
+        """
         if self.running >= self._at_once:
-            raise RateLimited("Too many files are coming in; try again in a moment.", RETRY_MS)
-        if not by.is_staff and self._running[by.id] >= self._a_customer:
-            raise RateLimited(f"At most {self._a_customer} files at a time, please.", RETRY_MS)
+            raise RateLimited(say("Too many files are coming in; try again in a moment."), RETRY_MS)
+        who = by if isinstance(by, str) else (by.id, by.only_ticket)
+        is_staff = isinstance(by, User) and by.is_staff
+        if not is_staff and self._running[who] >= self._a_customer:
+            raise RateLimited(say("At most {n} files at a time, please.", n=self._a_customer), RETRY_MS)
         require_room_for_upload(self._app, self._announced + announced)
-        self._running[by.id] += 1
+        self._running[who] += 1
         self._announced += announced
         try:
             yield
         finally:
             self._announced -= announced
-            self._running[by.id] -= 1
-            if not self._running[by.id]:
-                del self._running[by.id]
+            self._running[who] -= 1
+            if not self._running[who]:
+                del self._running[who]
 
 
 ADMISSION = web.AppKey("admission", Admission)

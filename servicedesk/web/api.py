@@ -14,6 +14,7 @@ from aiohttp import hdrs, web
 
 from servicedesk.domain import access
 from servicedesk.domain.access import Verb
+from servicedesk.domain.audit import Occasion
 from servicedesk.domain.errors import (
     BadRequest,
     Forbidden,
@@ -29,11 +30,13 @@ from servicedesk.domain.errors import (
 )
 from servicedesk.domain.people import User
 from servicedesk.domain.times import Instant
+from servicedesk.domain.words import Text, say
 from servicedesk.settings import Settings
 from servicedesk.store import idempotency, search
 from servicedesk.store.db import Connection, Database, Tx
-from servicedesk.web import auth, decode, pace, problems, space
+from servicedesk.web import auth, decode, pace, problems, space, words
 from servicedesk.web.keys import CLOCK, DB, REQUEST_ID, RUNNING, SETTINGS
+from servicedesk.web.seen import SEEN
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,6 +59,8 @@ class Kind(StrEnum):
 
     API = "api"
     PAGE = "page"
+    LINK = "link"
+    """A page under a private link: the address alone says who calls."""
     SOCKET = "socket"
 
 
@@ -79,7 +84,10 @@ class Row:
     returns: Any = None
     status: int = 200
     on: Loader | None = None
-    """Loads what ``{id}`` names; whoever may not see it gets a 404 before anything else is looked at."""
+    """Loads what ``{id}`` names; whoever may not see it gets a 404 before anything else is looked at.
+
+    Under a private link without ``{id}`` it is asked for the link's own ticket.
+    """
     raw_body: bool = False
     """The handler reads the body itself."""
     takes: tuple[tuple[str, type], ...] = ()
@@ -97,6 +105,9 @@ class Row:
     refuses: tuple[int, ...] = ()
     """Statuses of its own refusals, beside those that all rows like it have: for the API document."""
     kind: Kind = Kind.API
+
+
+_NO_LINK: Final = say("This link is not valid, or not any more. Please ask the desk for help another way.")
 
 
 def _row(method: str) -> Callable[..., Row]:
@@ -123,6 +134,16 @@ def form(path: str, handler: Handler, **columns: Any) -> Row:
     return Row(hdrs.METH_POST, path, handler, kind=Kind.PAGE, raw_body=True, **columns)
 
 
+def link_page(path: str, handler: Handler, **columns: Any) -> Row:
+    """What a private link shows."""
+    return Row(hdrs.METH_GET, path, handler, kind=Kind.LINK, **columns)
+
+
+def link_form(path: str, handler: Handler, **columns: Any) -> Row:
+    """What a form of a private link's page sends."""
+    return Row(hdrs.METH_POST, path, handler, kind=Kind.LINK, raw_body=True, **columns)
+
+
 class Call:
     """One request as a handler sees it."""
 
@@ -132,10 +153,18 @@ class Call:
         self.request = request
         self.row = row
         self.now: Instant = request.app[CLOCK]()
-        self.caller: auth.Caller | None = auth.identify(request, self.now)
+        self.caller: auth.Caller | None = None
+        self.look_again(self.now)
         self.thing: Any = None
         self._scope: idempotency.Scope | None = None
         self._fingerprint = b""
+
+    def look_again(self, at: Instant) -> None:
+        """See the caller as they are now: while a body came in, their session may have ended."""
+        by_link = self.row.kind is Kind.LINK
+        self.caller = (auth.identify_by_link if by_link else auth.identify)(self.request, at)
+        if self.caller is not None and self.caller.kind is not None:
+            self.app[SEEN].note(self.caller.session_id, at)
 
     @property
     def app(self) -> web.Application:
@@ -193,14 +222,35 @@ class Call:
         """
         space.require_room(self.app)
         if self._scope is None:
-            return await self.db.write(fn, *args, **kwargs)
+            return await self.write_anyway(fn, *args, **kwargs)
 
         def remembered(tx: Tx) -> T:
             result = fn(tx, *args, **kwargs)
-            self._remember(tx, self.row.status, encode(result), self._located(result))
+            self._remember(tx, self.row.status, self.encoded(result), self._located(result))
             return result
 
-        return await self.db.write(remembered)
+        return await self.write_anyway(remembered)
+
+    async def write_anyway(
+        self, fn: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Write also when the disk is nearly full: that stops changes, not people who want to read."""
+        occasion = self.occasion
+
+        def asked(tx: Tx) -> T:
+            tx.occasion = occasion
+            return fn(tx, *args, **kwargs)
+
+        return await self.db.write(asked)
+
+    @property
+    def occasion(self) -> Occasion:
+        """What the audit list says of this request."""
+        return Occasion(
+            at=self.now,
+            by=self.caller.user if self.caller else None,
+            address=auth.client_address(self.request),
+        )
 
     async def read(
         self, fn: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
@@ -222,11 +272,20 @@ class Call:
         """Ask in place: for short indexed reads."""
         return self.db.peek(fn, *args, **kwargs)
 
+    def encoded(self, result: object) -> bytes:
+        """Return the result as JSON; texts for people are in the language of the request."""
+        return msgspec.json.encode(result, enc_hook=self._said)
+
+    def _said(self, value: object) -> str:
+        if isinstance(value, Text):
+            return words.of_request(self.request).plain(value)
+        raise TypeError(f"{type(value).__name__} is not for JSON")
+
     def answer(self, result: object) -> web.Response:
         """Return the result as the row's JSON answer."""
         if result is None:
             return web.Response(status=204)
-        response = _json(self.row.status, encode(result))
+        response = _json(self.row.status, self.encoded(result))
         if location := self._located(result):
             response.headers[hdrs.LOCATION] = location
         return response
@@ -255,7 +314,11 @@ class Call:
     async def run(self, action: Callable[[], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
         """Run the handler, at most once at a time for one Idempotency-Key, and keep a refusal as well."""
         key = self.key
-        takes_key = self.row.method == hdrs.METH_POST and not self.row.path.startswith("/api/auth/")
+        takes_key = (
+            self.row.method == hdrs.METH_POST
+            and self.row.kind is not Kind.LINK  # whose path must not be kept
+            and not self.row.path.startswith("/api/auth/")
+        )
         if key is None or self.row.own_key or not takes_key or self.caller is None:
             return await action()
         scope = idempotency.Scope(self.actor.id, self.row.method, self.request.path.rstrip("/"), key)
@@ -279,7 +342,9 @@ class Call:
         )
         if self._fingerprint and status < 500 and not fleeting:
             try:
-                await self.db.write(self._remember, status, problems.body_of(refusal), None)
+                await self.db.write(
+                    self._remember, status, problems.body_of(refusal, words.of_request(self.request)), None
+                )
             except StorageFull:
                 return
 
@@ -334,12 +399,18 @@ async def _admit(call: Call) -> None:
     if row.who is None:
         return
     if call.caller is None:
+        if row.kind is Kind.LINK:
+            raise NotFound(_NO_LINK)
         if row.kind is Kind.PAGE:
             raise _to_login(call.request)
         raise Unauthenticated()
-    await auth.check_csrf(call.request, call.caller, fields=row.kind is Kind.PAGE)
+    if row.kind is Kind.LINK:
+        auth.check_link_site(call.request)
+    else:
+        await auth.check_csrf(call.request, call.caller, fields=row.kind is Kind.PAGE)
     if row.on is not None:
-        call.thing = call.peek(row.on, call.request.match_info["id"])
+        named = call.request.match_info.get("id") or str(call.actor.only_ticket)
+        call.thing = call.peek(row.on, named)
     access.require(call.actor, row.who, call.thing)
 
 

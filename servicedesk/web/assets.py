@@ -1,6 +1,7 @@
 """Stylesheets, modules and icons: read once, compressed once, kept by the browser until they change."""
 
 import gzip
+import re
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from servicedesk.domain.errors import NotFound
+from servicedesk.domain.words import say
 from servicedesk.web.api import Call
 
 PREFIX: Final = "/static/"
@@ -22,11 +24,23 @@ _TYPES: Final = {
 }
 
 
+_REMARK: Final = re.compile(rb"^[ \t]*(?://.*|/\*\*(?:[^*]|\*(?!/))*\*/[ \t]*)\n", re.MULTILINE)
+
+
+def without_remarks(module: bytes) -> bytes:
+    """Return the module without the lines that are nothing but remarks and types.
+
+    It knows lines, not JavaScript: a text that spans lines must have none that begins like a remark.
+    """
+    return _REMARK.sub(b"", module)
+
+
 class Asset:
     """A file as it is sent."""
 
-    def __init__(self, path: Path) -> None:
-        self.body = path.read_bytes()
+    def __init__(self, path: Path, *, bare: bool = False) -> None:
+        body = path.read_bytes()
+        self.body = without_remarks(body) if bare and path.suffix == ".js" else body
         self.content_type = _TYPES[path.suffix]
         self.etag = f'"{blake2b(self.body, digest_size=8).hexdigest()}"'
 
@@ -56,11 +70,13 @@ class Assets:
         try:
             return self._known[name]
         except KeyError:
-            raise NotFound("There is no such file.") from None
+            raise NotFound(say("There is no such file.")) from None
 
     def _load(self) -> None:
         paths = sorted(path for path in self._folder.rglob("*") if path.suffix in _TYPES)
-        self._known = {path.relative_to(self._folder).as_posix(): Asset(path) for path in paths}
+        self._known = {
+            path.relative_to(self._folder).as_posix(): Asset(path, bare=not self.reload) for path in paths
+        }
         self.modules = tuple(name for name in self._known if name.endswith(".js") and name not in _NOT_AHEAD)
         every = "".join(asset.etag for asset in self._known.values())
         self.version = blake2b(every.encode(), digest_size=6).hexdigest()
@@ -69,8 +85,12 @@ class Assets:
 _NOT_AHEAD: Final = {
     "app.js",
     "line.js",
+    "rooms.js",
+    "pauses.js",
+    "help.js",
     "worker.js",
     "alone.js",
+    "guests.js",
     "bell.js",
     "mentions.js",
     "resumable.js",

@@ -170,7 +170,7 @@ def describe() -> dict[str, Any]:
             "securitySchemes": _SECURITY,
         },
         "x-limits": msgspec.to_builtins(LIMITS),
-        "x-error-codes": {refused.code: refused.title for refused in REFUSALS},
+        "x-error-codes": {refused.code: str(refused.title) for refused in REFUSALS},
         "x-close-codes": {str(int(code)): words for code, words in CLOSES.items()},
     }
 

@@ -13,8 +13,9 @@ from multidict import MultiMapping
 from servicedesk.domain.errors import BadRequest, CsrfRefused, UnsupportedMedia
 from servicedesk.domain.people import User
 from servicedesk.domain.times import DAY, SECOND, Instant
+from servicedesk.domain.words import say
 from servicedesk.settings import Settings
-from servicedesk.store import sessions
+from servicedesk.store import private_links, sessions
 from servicedesk.store.sessions import Kind
 from servicedesk.web import pace
 from servicedesk.web.keys import DB, SETTINGS
@@ -27,6 +28,7 @@ _COOKIE: Final = "servicedesk"
 _GUEST_COOKIE: Final = "servicedesk_guest"
 _TOKEN_MAX: Final = 128
 _FORM: Final = "application/x-www-form-urlencoded"
+_OURS: Final = "same-origin"
 _SAFE_METHODS: Final = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
 
 
@@ -35,7 +37,8 @@ class Caller(msgspec.Struct, frozen=True):
 
     user: User
     session_id: int
-    kind: Kind
+    """0 with a private link: it opens no session."""
+    kind: Kind | None
     csrf_token: str | None
     """What the caller's forms must carry; None when no cookie is in play."""
 
@@ -67,6 +70,24 @@ def identify(request: web.Request, at: Instant) -> Caller | None:
     return Caller(known.user, known.session_id, known.kind, csrf)
 
 
+def identify_by_link(request: web.Request, at: Instant) -> Caller | None:
+    """Return whom the private link in the address stands for; whatever else came with the request is not looked at."""
+    token = request.match_info["token"]
+    if len(token) > _TOKEN_MAX:
+        return None
+    user = request.app[DB].peek(private_links.who, hash_of(token), at)
+    return Caller(user, 0, None, None) if user is not None else None
+
+
+def check_link_site(request: web.Request) -> None:
+    """Raise CsrfRefused when the browser says that another site sent a form to a private link.
+
+    Its pages tell no origin, so that the address stays private; that the sender knows it is the proof.
+    """
+    if request.method not in _SAFE_METHODS and request.headers.get("Sec-Fetch-Site", _OURS) != _OURS:
+        raise CsrfRefused()
+
+
 async def check_csrf(request: web.Request, caller: Caller, *, fields: bool = False) -> None:
     """Raise CsrfRefused for a change that hangs on a cookie and did not come from our own pages.
 
@@ -86,10 +107,14 @@ async def guest_form(request: web.Request) -> MultiMapping[str]:
     """Return the fields of a form that somebody without a session sent. Raises CsrfRefused."""
     check_site(request)
     fields = await form_fields(request)
-    cookie = request.cookies.get(_cookie_name(_GUEST_COOKIE, request.app[SETTINGS]), "")
-    expected = _guest_token(request.app[SETTINGS], cookie) if cookie else None
-    _compare(request.headers.get(CSRF_HEADER) or fields.get(CSRF_FIELD), expected)
+    _compare(request.headers.get(CSRF_HEADER) or fields.get(CSRF_FIELD), _expected_of_guest(request))
     return fields
+
+
+def check_guest(request: web.Request) -> None:
+    """Raise CsrfRefused unless the address of a guest's form with files names their token: nothing was read yet."""
+    check_site(request)
+    _compare(request.query.get(CSRF_FIELD), _expected_of_guest(request))
 
 
 def guest_token(request: web.Request, response: web.StreamResponse) -> str:
@@ -110,14 +135,14 @@ async def form_fields(request: web.Request) -> MultiMapping[str]:
     try:
         return cast(MultiMapping[str], await request.post())
     except (LookupError, ValueError):
-        raise BadRequest("The form cannot be read; send it in UTF-8.") from None
+        raise BadRequest(say("The form cannot be read; send it in UTF-8.")) from None
 
 
 def check_site(request: web.Request) -> None:
     """Raise CsrfRefused when the browser says that another site had this sent."""
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
-        if site != "same-origin":
+        if site != _OURS:
             raise CsrfRefused()
     elif hdrs.ORIGIN in request.headers and not has_our_origin(request):
         raise CsrfRefused()
@@ -201,12 +226,33 @@ def _compare(shown: str | None, expected: str | None) -> None:
         raise CsrfRefused()
 
 
+def _expected_of_guest(request: web.Request) -> str | None:
+    cookie = request.cookies.get(_cookie_name(_GUEST_COOKIE, request.app[SETTINGS]), "")
+    return _guest_token(request.app[SETTINGS], cookie) if cookie else None
+
+
 def _guest_token(settings: Settings, cookie: str) -> str:
     return _signature(settings, b"guest", cookie.encode(errors="replace"))
 
 
 def _signature(settings: Settings, purpose: bytes, value: bytes) -> str:
     return hmac.new(settings.secret_key.encode(), b"csrf:%b:%b" % (purpose, value), sha256).hexdigest()
+
+
+def stamp(settings: Settings, at: Instant) -> str:
+    """Return the stamp of a form: when it was shown, and a chance that only this one has."""
+    said = f"{at}.{new_token()}"
+    return f"{said}.{_signature(settings, b'stamp', said.encode())}"
+
+
+def stamped(settings: Settings, shown: str) -> tuple[Instant, str] | None:
+    """Return what a stamp of ours says, None for what is none."""
+    said, _, signature = shown.rpartition(".")
+    at, _, chance = said.partition(".")
+    expected = _signature(settings, b"stamp", said.encode(errors="replace"))
+    if not hmac.compare_digest(signature.encode(errors="replace"), expected.encode()):
+        return None
+    return int(at), chance
 
 
 def _is_trusted(address: str | None, settings: Settings) -> bool:

@@ -11,8 +11,9 @@ from servicedesk.desk import tickets as desk
 from servicedesk.domain.errors import FieldError, Refused
 from servicedesk.domain.tickets import Priority, Status, Ticket
 from servicedesk.domain.views import TicketBody
+from servicedesk.domain.words import say
 from servicedesk.store.db import Tx
-from servicedesk.web import problems
+from servicedesk.web import problems, words
 from servicedesk.web.api import Call
 from servicedesk.web.fields import Comment, Id, Words
 
@@ -42,9 +43,9 @@ class Bulk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         }
         field = needed.get(self.action)
         if field and getattr(self, field) is UNSET:
-            yield FieldError(f"/{field}", "missing", f"is required for {self.action}")
+            yield FieldError(f"/{field}", "missing", say("is required for {action}", action=self.action))
         if self.action is BulkAction.TAG and not self.add_tags and not self.remove_tags:
-            yield FieldError("/add_tags", "missing", "give add_tags or remove_tags")
+            yield FieldError("/add_tags", "missing", say("give add_tags or remove_tags"))
 
 
 class BulkResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,21 +65,23 @@ class BulkResults(msgspec.Struct, frozen=True):
 async def act(call: Call, body: Bulk) -> BulkResults:
     """Do the same to many tickets and say for each what came of it; an id that is repeated acts once."""
 
+    said = words.of_request(call.request)
+
     def job(tx: Tx) -> BulkResults:
         done: dict[int, BulkResult] = {}
         for ticket_id in dict.fromkeys(body.ids):
-            done[ticket_id] = _one(tx, call, ticket_id, body)
+            done[ticket_id] = _one(tx, call, ticket_id, body, said)
         return BulkResults([done[ticket_id] for ticket_id in body.ids])
 
     return await call.write(job)
 
 
-def _one(tx: Tx, call: Call, ticket_id: int, body: Bulk) -> BulkResult:
+def _one(tx: Tx, call: Call, ticket_id: int, body: Bulk, said: words.Words) -> BulkResult:
     try:
         with tx.savepoint():
             ticket = _apply(tx, call, ticket_id, body)
     except Refused as refusal:
-        error = msgspec.json.decode(problems.body_of(refusal))
+        error = msgspec.json.decode(problems.body_of(refusal, said))
         return BulkResult(id=ticket_id, ok=False, status=problems.status_of(refusal), error=error)
     return BulkResult(id=ticket_id, ok=True, status=200, ticket=desk.shown(tx, ticket, call.actor, call.now))
 

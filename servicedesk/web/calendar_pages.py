@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from functools import cache, partial
+from functools import partial
 from typing import Final
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 import msgspec
 from aiohttp import web
@@ -25,24 +25,44 @@ from servicedesk.domain.calendars import (
 from servicedesk.domain.errors import Invalid, Refused
 from servicedesk.domain.people import SUPERVISORS
 from servicedesk.domain.times import SECOND, Instant
+from servicedesk.domain.words import begun, joined, say
 from servicedesk.store import calendars as stored
 from servicedesk.store.db import Connection
 from servicedesk.web import auth, calendars, decode, frame, holidays, problems
 from servicedesk.web.api import Call
 from servicedesk.web.frame import Content
-from servicedesk.web.settings_forms import lead_back, number_of, versions_of
+from servicedesk.web.settings_forms import lead_back, number_of, versions_of, zones
 from servicedesk.web.wording import MONTHS
 
 HERE: Final = "/settings/calendars"
 STEP: Final = 24
 DAYS: Final = 7
-DAY_NAMES: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_AHEAD: Final = (say("Today"), say("Tomorrow"))
+DAY_NAMES: Final = (
+    say("Monday"),
+    say("Tuesday"),
+    say("Wednesday"),
+    say("Thursday"),
+    say("Friday"),
+    say("Saturday"),
+    say("Sunday"),
+)
 _DONE: Final = {
-    "made": "The calendar is made.",
-    "saved": "Saved.",
-    "imported": "The holidays are imported.",
-    "deleted": "Deleted.",
+    "made": say("The calendar is made."),
+    "saved": say("Saved."),
+    "imported": say("The holidays are imported."),
+    "deleted": say("Deleted."),
 }
+_CLOSED: Final = say("closed")
+_SHORT_DAYS: Final = (
+    say("Mon"),
+    say("Tue"),
+    say("Wed"),
+    say("Thu"),
+    say("Fri"),
+    say("Sat"),
+    say("Sun"),
+)
 _TIME: Final = r"\d{1,2}(?:[:.]\d{2}){0,2}"
 _SPAN: Final = rf"{_TIME}\s*[-–]\s*{_TIME}"
 _LINE: Final = re.compile(rf"(\S+)(?:\s+({_SPAN}(?:\s*,\s*{_SPAN})*))?(?:\s+(.*))?")
@@ -80,7 +100,7 @@ async def _show(
             "next_href": f"{HERE}?after={shown[-1].id}" if len(found) > STEP else None,
             "editing": one,
             "values": values or (_values(one) if one else _suggested(conn)),
-            "zones": _zones() if may_edit else (),
+            "zones": zones() if may_edit else (),
         }
 
     extra: Content = {"may_edit": may_edit, "errors": errors or {}, "refusal": refusal}
@@ -89,11 +109,6 @@ async def _show(
     year = datetime.fromtimestamp(call.now / SECOND, ZoneInfo("UTC")).year
     extra["wanted"] = wanted or {"years": f"{year}, {year + 1}"}
     return await frame.show(call, "calendars.html", read, extra=extra, status=status)
-
-
-@cache
-def _zones() -> tuple[str, ...]:
-    return tuple(sorted(zone for zone in available_timezones() if "/" in zone or zone == "UTC"))
 
 
 def _suggested(conn: Connection) -> Content:
@@ -131,9 +146,9 @@ def _day(calendar: Calendar, day: date, ahead: int) -> Content:
         spans.append((_wall_second(begins, zone), until))
     holiday = calendar.holiday_on(day)
     return {
-        "label": ("Today", "Tomorrow")[ahead] if ahead < 2 else _date_text(day),
+        "label": _AHEAD[ahead] if ahead < 2 else _date_text(day),
         "bars": [(round(a / 300, 2), round(max(b - a, 0) / 300, 2)) for a, b in spans],
-        "text": _hours_text(tuple(spans), "–") or "closed",
+        "text": _hours_text(tuple(spans), "–") or _CLOSED,
         "holiday": holiday.name if holiday else None,
     }
 
@@ -150,11 +165,16 @@ def _wall_second(at: Instant, zone: ZoneInfo) -> int:
 def _moment(at: Instant, now: Instant, zone: ZoneInfo) -> str:
     wall, here = (datetime.fromtimestamp(each / SECOND, zone) for each in (at, now))
     time = f"{wall:%H:%M}"
-    return time if wall.date() == here.date() else f"{_date_text(wall.date())}, {time}"
+    return time if wall.date() == here.date() else joined(", ", (_date_text(wall.date()), time))
 
 
 def _date_text(day: date) -> str:
-    return f"{DAY_NAMES[day.weekday()][:3]} {day.day} {MONTHS[day.month - 1]}"
+    return say(
+        "{weekday} {day} {month}",
+        weekday=_SHORT_DAYS[day.weekday()],
+        day=day.day,
+        month=MONTHS[day.month - 1],
+    )
 
 
 # The calendar as text ------------------------------------------------------------------------------------------
@@ -297,14 +317,11 @@ def _by_field(refusal: Refused, values: Mapping[str, str]) -> dict[str, str]:
         name, _, rest = error.pointer.strip("/").partition("/")
         where, _, place = rest.partition("/")
         if name == "week" and where:
-            name, where = where, f"interval {int(place.split('/')[0]) + 1} " if place else ""
+            name = where
+            where = say("interval {n}", n=int(place.split("/")[0]) + 1) if place else ""
         elif name == "holidays" and where:
-            where = f"line {numbers[int(where)]}: {place.split('/')[0]} "
+            where = say("line {n}: {field}", n=numbers[int(where)], field=place.split("/")[0])
         else:
             where = ""
-        said.setdefault(name, []).append(f"{where}{error.message}")
-    return {name: _sentence("; ".join(dict.fromkeys(texts))) for name, texts in said.items()}
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+        said.setdefault(name, []).append(joined(" ", filter(None, (where, error.message))))
+    return {name: begun(joined("; ", dict.fromkeys(texts))) for name, texts in said.items()}

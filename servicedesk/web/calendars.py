@@ -23,6 +23,7 @@ from servicedesk.domain.calendars import (
 )
 from servicedesk.domain.errors import FieldError
 from servicedesk.domain.views import CalendarBody
+from servicedesk.domain.words import say
 from servicedesk.store import calendars as stored
 from servicedesk.web import holidays, lists
 from servicedesk.web.api import Call
@@ -43,7 +44,7 @@ Pair = tuple[Time, Time]
 
 def _times_errors(times: Sequence[Sequence[str]], pointer: str) -> Iterator[FieldError]:
     unreadable = [
-        FieldError(f"{pointer}/{index}/{side}", "invalid", "is no time such as 09:00, at most 24:00")
+        FieldError(f"{pointer}/{index}/{side}", "invalid", say("is no time such as 09:00, at most 24:00"))
         for index, pair in enumerate(times)
         for side, text in enumerate(pair)
         if time_of(text) is None

@@ -17,6 +17,7 @@ from servicedesk.domain.events import DESK, staff_room, ticket_room, user_room
 from servicedesk.domain.people import User
 from servicedesk.domain.tickets import Ticket
 from servicedesk.domain.times import SECOND, Instant, iso
+from servicedesk.domain.words import say
 from servicedesk.live import protocol, resume, rooms
 from servicedesk.live.connection import Connection
 from servicedesk.live.hub import Hub
@@ -47,22 +48,32 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_FAILED: Final = say("Something went wrong here; it was logged.")
 SNAPSHOT_MESSAGES: Final = 50
 
 
 class Failed(Refused):
     code = "internal"
-    title = "Something went wrong here"
+    title = say("Something went wrong here")
 
 
 class Talk:
     """A conversation over one socket."""
 
-    def __init__(self, app: web.Application, hub: Hub, connection: Connection, epoch: str) -> None:
+    def __init__(
+        self,
+        app: web.Application,
+        hub: Hub,
+        connection: Connection,
+        epoch: str,
+        said: Callable[[str], str] = str,
+    ) -> None:
         self.app = app
         self.hub = hub
         self.connection = connection
         self.epoch = epoch
+        self.said = said
+        """What puts a refusal into the language of whoever is at the other end."""
         self.bad_frames = 0
         self.after_reply: list[Callable[[], None]] = []
 
@@ -96,7 +107,7 @@ async def answer(talk: Talk, text: str, now: Instant) -> None:
     connection = talk.connection
     wait = connection.rate.wait(now)
     if wait:
-        connection.reply(protocol.refusal(protocol.reply_to(text), _too_fast(wait)))
+        connection.reply(protocol.refusal(protocol.reply_to(text), _too_fast(wait), talk.said))
         if connection.rate.refused(now):
             connection.end(Close.TOO_FAST, b"too many commands", flush=True)
         return
@@ -258,10 +269,10 @@ async def _act(
     except Unauthenticated:
         talk.hub.expel(connection)
     except Refused as refusal:
-        connection.reply(protocol.refusal(frame.id, refusal))
+        connection.reply(protocol.refusal(frame.id, refusal, talk.said))
     except Exception:
         log.exception("the command %s failed", frame.event)
-        connection.reply(protocol.refusal(frame.id, Failed("Something went wrong here; it was logged.")))
+        connection.reply(protocol.refusal(frame.id, Failed(_FAILED), talk.said))
     else:
         if frame.id is not None:
             connection.reply(protocol.encode(protocol.Reply(frame.id, done)))
@@ -271,14 +282,14 @@ async def _act(
 
 
 def _bad_frame(talk: Talk, text: str, refusal: Refused) -> None:
-    talk.connection.reply(protocol.refusal(protocol.reply_to(text), refusal))
+    talk.connection.reply(protocol.refusal(protocol.reply_to(text), refusal, talk.said))
     talk.bad_frames += 1
     if talk.bad_frames == LIMITS.bad_frames:
         talk.connection.end(Close.BAD_FRAMES, b"too many bad frames in a row", flush=True)
 
 
 def _too_fast(wait: int) -> RateLimited:
-    return RateLimited(f"At most {LIMITS.commands_per_second} commands a second, please.", wait)
+    return RateLimited(say("At most {n} commands a second, please.", n=LIMITS.commands_per_second), wait)
 
 
 def _user(conn: db.Connection, session_id: int, at: Instant) -> User:
@@ -290,7 +301,7 @@ def _user(conn: db.Connection, session_id: int, at: Instant) -> User:
 
 def _check_id(ticket_id: int) -> None:
     if not 1 <= ticket_id <= ID_MAX:
-        raise NotFound(f"There is no ticket {ticket_id}.")
+        raise NotFound(say("There is no {what} {id}.", what=say("ticket"), id=ticket_id))
 
 
 def _require_joined(talk: Talk, ticket_id: int, mode: Mode | None) -> None:
@@ -381,7 +392,7 @@ def _require_space(talk: Talk, wanted: Iterable[Ticket]) -> None:
     joined = set(talk.hub.tickets(talk.connection))
     joined.update(ticket.id for ticket in wanted)
     if len(joined) > LIMITS.rooms:
-        raise RateLimited(f"A socket is in at most {LIMITS.rooms} tickets; leave one first.", SECOND)
+        raise RateLimited(say("A socket is in at most {n} tickets; leave one first.", n=LIMITS.rooms), SECOND)
 
 
 def _rooms_of(ticket: Ticket, user: User) -> tuple[str, ...]:

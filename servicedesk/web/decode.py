@@ -11,6 +11,7 @@ from msgspec.structs import FieldInfo, fields
 from multidict import MultiMapping
 
 from servicedesk.domain.errors import BadJson, BadParameter, FieldError, Invalid
+from servicedesk.domain.words import Text, joined, say
 
 T = TypeVar("T")
 Check = Callable[[Any, str], Iterator[FieldError]]
@@ -19,6 +20,46 @@ DEPTH_MAX: Final = 64
 _QUOTED: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _AT: Final = re.compile(r" - at `\$(.*)`$")
 _STEP: Final = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
+
+
+_SAYINGS: Final[tuple[tuple[re.Pattern[str], Callable[..., Text]], ...]] = tuple(
+    (re.compile(pattern, re.DOTALL), text)
+    for pattern, text in (
+        (
+            r"expected `(?P<wanted>[^`]+)`, got `(?P<found>[^`]+)`",
+            lambda wanted, found: say("expected `{wanted}`, got `{found}`", wanted=wanted, found=found),
+        ),
+        (
+            r"expected `(?P<kind>\w+)` of length >= (?P<least>\d+)",
+            lambda kind, least: say("expected `{kind}` of length >= {least}", kind=kind, least=least),
+        ),
+        (
+            r"expected `(?P<kind>\w+)` of length <= (?P<most>\d+)",
+            lambda kind, most: say("expected `{kind}` of length <= {most}", kind=kind, most=most),
+        ),
+        (
+            r"expected `(?P<kind>\w+)` >= (?P<least>\S+)",
+            lambda kind, least: say("expected `{kind}` >= {least}", kind=kind, least=least),
+        ),
+        (
+            r"expected `(?P<kind>\w+)` <= (?P<most>\S+)",
+            lambda kind, most: say("expected `{kind}` <= {most}", kind=kind, most=most),
+        ),
+        (
+            r"invalid enum value (?P<value>.+)",
+            lambda value: say("invalid enum value {value}", value=value),
+        ),
+        (
+            r"object missing required field `(?P<name>.+)`",
+            lambda name: say("object missing required field `{name}`", name=name),
+        ),
+        (
+            r"object contains unknown field `(?P<name>.+)`",
+            lambda name: say("object contains unknown field `{name}`", name=name),
+        ),
+    )
+)
+"""What msgspec says of a value that is not as it should be, word for word, and the text that it becomes."""
 
 
 def checked(check: Check) -> msgspec.Meta:
@@ -66,18 +107,18 @@ def parameters(query: Mapping[str, str], into: type[T]) -> T:
     values: dict[str, Any] = {}
     for name, text in query.items():
         if name not in known:
-            raise BadParameter(name, f"There is no parameter {name!r} here.")
+            raise BadParameter(name, say("There is no parameter {name!r} here.", name=name))
         if name in values:
-            raise BadParameter(name, f"The parameter {name!r} is given twice.")
+            raise BadParameter(name, say("The parameter {name!r} is given twice.", name=name))
         if "\0" in text:
-            raise BadParameter(name, f"{name}: must not contain NUL.")
+            raise BadParameter.of(name, _sentence(say("must not contain NUL")))
         values[name] = text.split(",") if known[name].is_list else text
     try:
         return msgspec.convert(values, into, strict=False)
     except msgspec.ValidationError as error:
         message, pointer = _located(error, "")
         name = pointer.split("/")[1] if pointer else "?"
-        raise BadParameter(name, f"{name}: {message}.") from None
+        raise BadParameter.of(name, _sentence(message)) from None
 
 
 def headers(sent: MultiMapping[str], into: type[T]) -> T:
@@ -95,7 +136,7 @@ def headers(sent: MultiMapping[str], into: type[T]) -> T:
         return msgspec.convert(values, into, strict=False)
     except msgspec.ValidationError as error:
         message, pointer = _located(error, "")
-        raise BadParameter(pointer[1:] or "?", f"{pointer[1:]}: {message}.") from None
+        raise BadParameter.of(pointer[1:] or "?", _sentence(message)) from None
 
 
 class _Field(msgspec.Struct, frozen=True):
@@ -180,7 +221,7 @@ def _field_errors(value: Any, field: _Field, pointer: str) -> Iterator[FieldErro
     if value is None or value is msgspec.UNSET:
         return
     if _holds_nul(value):
-        yield FieldError(pointer, "invalid", "must not contain NUL")
+        yield FieldError(pointer, "invalid", say("must not contain NUL"))
         return
     for check in field.checks:
         yield from check(value, pointer)
@@ -201,12 +242,12 @@ def _all_errors(value: Any, into: type, pointer: str) -> Iterator[FieldError]:
         return
     shape = _shape(into)
     for name in value.keys() - shape.keys():
-        yield FieldError(f"{pointer}/{_escape(name)}", "unknown", "is not a field here")
+        yield FieldError(f"{pointer}/{_escape(name)}", "unknown", say("is not a field here"))
     for name, field in shape.items():
         here = f"{pointer}/{name}"
         if name not in value:
             if field.info.required:
-                yield FieldError(here, "missing", "is required")
+                yield FieldError(here, "missing", say("is required"))
         elif field.struct is not None and isinstance(value[name], dict):
             yield from _all_errors(value[name], field.struct, here)
         else:
@@ -237,9 +278,21 @@ def _located(error: msgspec.ValidationError, pointer: str) -> tuple[str, str]:
     text = str(error)
     match = _AT.search(text)
     if not match:
-        return _lower(text), pointer
+        return _said(_lower(text)), pointer
     steps = [_escape(name or index) for name, index in _STEP.findall(match[1])]
-    return _lower(text[: match.start()]), "/".join([pointer, *steps])
+    return _said(_lower(text[: match.start()])), "/".join([pointer, *steps])
+
+
+def _said(message: str) -> str:
+    """Return what msgspec says as a text of ours, so that it can be said in other languages."""
+    for pattern, text in _SAYINGS:
+        if match := pattern.fullmatch(message):
+            return text(**match.groupdict())
+    return message
+
+
+def _sentence(text: str) -> str:
+    return joined("", (text, "."))
 
 
 def _lower(text: str) -> str:

@@ -10,6 +10,7 @@ from aiohttp import hdrs, web
 from servicedesk.domain import files as rules
 from servicedesk.domain.errors import NotFound
 from servicedesk.domain.files import NoThumbnail, StoredFile
+from servicedesk.domain.words import say
 from servicedesk.media import files as media
 from servicedesk.media.files import PICTURE, THUMBNAIL
 from servicedesk.media.proof import Damaged
@@ -95,24 +96,24 @@ async def opened(call: Call, file: StoredFile) -> BinaryIO:
         return await call.app[MEDIA].blobs.open(file.sha256, file.size)
     except FileNotFoundError:
         log.error("the bytes %s of file %s are lost", file.sha256, file.id)
-        raise NotFound("The bytes of this file are lost.") from None
+        raise NotFound(say("The bytes of this file are lost.")) from None
     except Damaged as damage:
         log.error("the blob %s of file %s is damaged: it %s", file.sha256, file.id, damage)
-        raise NotFound("The bytes of this file are damaged; upload it again.") from None
+        raise NotFound(say("The bytes of this file are damaged; upload it again.")) from None
 
 
 def _unsent(call: Call, status: int, headers: dict[str, str]) -> web.Response:
     """Answer that the client has it already, or that it is not what the client wants."""
     if status == 304:
         return web.Response(status=304, headers=headers)
-    detail = "The file is not the one that the request's conditions ask for."
+    detail = say("The file is not the one that the request's conditions ask for.")
     response = problems.plain(status, detail, call.request[REQUEST_ID])
     response.headers.update(headers)
     return response
 
 
 def _unsatisfiable(call: Call, size: int) -> web.Response:
-    detail = f"The file has {size} bytes; the range begins behind them."
+    detail = say("The file has {size} bytes; the range begins behind them.", size=size)
     response = problems.plain(416, detail, call.request[REQUEST_ID], "range_not_satisfiable")
     response.headers[hdrs.CONTENT_RANGE] = f"bytes */{size}"
     return response

@@ -15,6 +15,7 @@ from servicedesk.domain.escalation import TIERS_MAX, Do, EscalationPolicy, Targe
 from servicedesk.domain.people import SUPERVISORS
 from servicedesk.domain.sla import Promise
 from servicedesk.domain.tickets import UNRESOLVED, Status
+from servicedesk.domain.words import begun, joined, say
 from servicedesk.store import escalation as stored
 from servicedesk.store import people
 from servicedesk.store.db import Connection
@@ -28,35 +29,39 @@ MOST: Final = 100
 SPARE: Final = 2
 """Empty rows of the form for further tiers."""
 _DONE: Final = {
-    "made": "The policy is made.",
-    "saved": "Saved. What falls due next is worked out anew.",
-    "deleted": "Deleted.",
+    "made": say("The policy is made."),
+    "saved": say("Saved. What falls due next is worked out anew."),
+    "deleted": say("Deleted."),
 }
 _KINDS: Final = (
-    ("", "No tier"),
-    ("share", "Share of a clock's time"),
-    ("before", "Before a clock is due"),
-    ("after", "After a clock is due"),
-    ("status", "Time in a status"),
-    ("manual", "When somebody escalates"),
+    ("", say("No tier")),
+    ("share", say("Share of a clock's time")),
+    ("before", say("Before a clock is due")),
+    ("after", say("After a clock is due")),
+    ("status", say("Time in a status")),
+    ("manual", say("When somebody escalates")),
 )
-_ACTIONS: Final = ((Do.NOTIFY, "Notify"), (Do.RAISE_PRIORITY, "Raise priority"), (Do.REASSIGN, "Reassign"))
+_ACTIONS: Final = (
+    (Do.NOTIFY, say("Notify")),
+    (Do.RAISE_PRIORITY, say("Raise priority")),
+    (Do.REASSIGN, say("Reassign")),
+)
 _TARGETS: Final = (
-    (Target.ASSIGNEE, "The assignee"),
-    (Target.LEAD, "The team's lead"),
-    (Target.TEAM, "The team"),
+    (Target.ASSIGNEE, say("The assignee")),
+    (Target.LEAD, say("The team's lead")),
+    (Target.TEAM, say("The team")),
 )
 _UNITS: Final = {"d": 1440, "h": 60, "min": 1, "m": 1}
 _PART: Final = re.compile(r"(\d{1,6})\s*(d|h|min|m)\b", re.ASCII)
 _WORDS: Final = {
-    "clock": "Of which clock or status?",
-    "status": "Of which clock or status?",
-    "percent": "How much? Write a share like 75 %, up to 1000 %",
-    "minutes": "How long? Write a time like 30 min or 1 h 30 min, up to a year",
-    "acknowledge_minutes": "Write the time to acknowledge like 15 min, up to a year",
-    "whom": "It has the ticket already: reassign to somebody else",
-    "do": "Choose what to do",
-    "tag": "Which tag? 1 to 64 characters",
+    "clock": say("Of which clock or status?"),
+    "status": say("Of which clock or status?"),
+    "percent": say("How much? Write a share like 75 %, up to 1000 %"),
+    "minutes": say("How long? Write a time like 30 min or 1 h 30 min, up to a year"),
+    "acknowledge_minutes": say("Write the time to acknowledge like 15 min, up to a year"),
+    "whom": say("It has the ticket already: reassign to somebody else"),
+    "do": say("Choose what to do"),
+    "tag": say("Which tag? 1 to 64 characters"),
 }
 
 Values = Mapping[str, str | list[str]]
@@ -116,18 +121,14 @@ def _drawn(kept: EscalationPolicy, names: Mapping[int, str]) -> Content:
     """Return a policy as the page draws it: each tier in words."""
     tiers = [
         {
-            "when": _begun(wording.tier_when(tier)),
+            "when": begun(wording.tier_when(tier)),
             "whom": wording.tier_whom(tier, names),
-            "does": _begun(", ".join(wording.tier_does(tier.do, tier.tag))),
+            "does": begun(joined(", ", wording.tier_does(tier.do, tier.tag))),
             "within": _time(tier.acknowledge_minutes),
         }
         for tier in kept.policy.tiers
     ]
     return {"id": kept.id, "name": kept.policy.name, "is_default": kept.policy.is_default, "tiers": tiers}
-
-
-def _begun(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 # The policy as text --------------------------------------------------------------------------------------------
@@ -294,11 +295,11 @@ def _by_field(refusal: Refused) -> dict[str, str]:
     """Return what is wrong by the name of the form's field, for a tier by its row."""
     if not isinstance(refusal, Invalid):
         return {}
-    said: dict[str, str] = {}
+    said: dict[str, list[str]] = {}
     for error in refusal.errors:
         name, *rest = error.pointer.strip("/").split("/")
         if name == "tiers" and rest:
             name = f"tier_{int(rest[0]) + 1}"
         message = _WORDS.get(rest[-1] if rest else "", error.message)
-        said[name] = ". ".join(dict.fromkeys([*filter(None, [said.get(name)]), _begun(message)]))
-    return said
+        said.setdefault(name, []).append(begun(message))
+    return {name: joined(". ", dict.fromkeys(texts)) for name, texts in said.items()}

@@ -16,6 +16,7 @@ from servicedesk.domain.tickets import (
     title_errors,
     word_errors,
 )
+from servicedesk.domain.words import say
 from servicedesk.web.decode import checked
 
 ID_MAX: Final = 2**53 - 1
@@ -24,23 +25,25 @@ COMMENT_MAX: Final = 4096
 
 def _not_blank(text: str, pointer: str) -> Iterator[FieldError]:
     if not text.strip():
-        yield FieldError(pointer, "too_short", "must not be blank")
+        yield FieldError(pointer, "too_short", say("must not be blank"))
 
 
-def _one_line(text: str, pointer: str) -> Iterator[FieldError]:
+def one_line(text: str, pointer: str) -> Iterator[FieldError]:
     yield from _not_blank(text, pointer)
     if has_control_character(text.strip()):
-        yield FieldError(pointer, "control_character", "must not contain line breaks or control characters")
+        yield FieldError(
+            pointer, "control_character", say("must not contain line breaks or control characters")
+        )
 
 
 def _address(text: str, pointer: str) -> Iterator[FieldError]:
     if not is_email(text.strip()):
-        yield FieldError(pointer, "invalid", "must be an e-mail address")
+        yield FieldError(pointer, "invalid", say("must be an e-mail address"))
 
 
 def _long_enough(text: str, pointer: str) -> Iterator[FieldError]:
     if len(text.strip()) < REASON_MIN:
-        yield FieldError(pointer, "too_short", f"must have at least {REASON_MIN} characters")
+        yield FieldError(pointer, "too_short", say("must have at least {least} characters", least=REASON_MIN))
 
 
 Id = Annotated[int, Meta(ge=1, le=ID_MAX)]
@@ -51,8 +54,8 @@ Description = Annotated[str, Meta(max_length=DESCRIPTION_MAX)]
 MessageText = Annotated[str, Meta(min_length=1, max_length=BODY_MAX), checked(_not_blank)]
 Comment = Annotated[str, Meta(max_length=COMMENT_MAX)]
 LongReason = Annotated[str, Meta(max_length=COMMENT_MAX), checked(_long_enough)]
-Category = Annotated[str, Meta(max_length=TAG_MAX), checked(_one_line)]
+Category = Annotated[str, Meta(max_length=TAG_MAX), checked(one_line)]
 Words = Annotated[list[str], checked(word_errors)]
 Email = Annotated[str, Meta(max_length=254), checked(_address)]
-OneLine = Annotated[str, Meta(max_length=200), checked(_one_line)]
+OneLine = Annotated[str, Meta(max_length=200), checked(one_line)]
 FileId = Annotated[str, Meta(min_length=1, max_length=64)]

@@ -15,7 +15,7 @@ from servicedesk.media import markdown
 from servicedesk.media.jobs import Highlighted
 from servicedesk.store import tickets
 from servicedesk.store.db import Connection
-from servicedesk.web import frame, previews
+from servicedesk.web import frame, previews, words
 from servicedesk.web.api import Call
 from servicedesk.web.files import MEDIA
 from servicedesk.web.previews import TablePreview, TextPreview
@@ -32,20 +32,28 @@ _TURNING: Final = {
 
 async def view(call: Call) -> web.Response:
     """Show a file beside what is known of it; ``part=preview`` is only what is shown of it."""
-    preview = await previews.preview(call)
+    seen = await _seen(call, await previews.preview(call))
+    if call.request.query.get("part") == "preview":
+        return web.Response(text=seen["drawn"], content_type="text/html", charset="utf-8")
+
+    def read(conn: Connection) -> frame.Content:
+        return seen | {"ticket": tickets.get(conn, call.thing.ticket_id)}
+
+    return await frame.show(call, "view.html", read)
+
+
+async def seen_under(call: Call, address: str) -> frame.Content:
+    """Return what a page shows of the file, whose pictures it finds under this address."""
+    return await _seen(call, previews.under(await previews.preview(call), call.thing, address))
+
+
+async def _seen(call: Call, preview: previews.Preview) -> frame.Content:
     face, more = await _face(call, preview)
     body = msgspec.to_builtins(desk.shown(call.thing))
     content = {"file": body, "shown": preview, "face": face, **more}
+    content["words"] = words.of_person(call.request, call.actor)
     drawn = await asyncio.to_thread(_drawn, call.request.app, content)
-    if call.request.query.get("part") == "preview":
-        return web.Response(text=drawn, content_type="text/html", charset="utf-8")
-
-    def read(conn: Connection) -> frame.Content:
-        ticket = tickets.get(conn, call.thing.ticket_id)
-        type_ = extension_of(call.thing.filename).upper()
-        return {"ticket": ticket, "file": body, "type": type_, "drawn": drawn}
-
-    return await frame.show(call, "view.html", read)
+    return {"file": body, "type": extension_of(call.thing.filename).upper(), "drawn": drawn}
 
 
 def _drawn(app: web.Application, content: dict[str, Any]) -> Markup:
@@ -65,7 +73,7 @@ async def _face(call: Call, preview: previews.Preview) -> tuple[str, dict[str, A
         case TablePreview():
             cut = any(len(row) > COLUMNS_MAX for row in preview.rows)
             return "table", {"rows": [row[:COLUMNS_MAX] for row in preview.rows], "is_narrowed": cut}
-    return str(msgspec.to_builtins(preview)["kind"]), {}
+    return str(preview.__struct_config__.tag), {}
 
 
 async def _text_face(call: Call, file: StoredFile, preview: TextPreview) -> tuple[str, dict[str, Any]]:
@@ -85,8 +93,8 @@ async def _text_face(call: Call, file: StoredFile, preview: TextPreview) -> tupl
 def coloured(found: Highlighted) -> Markup:
     """Return source with a class on each word that has a sort."""
     out = []
-    for sort, words in found.pieces:
-        escaped = escape(plain(words))
+    for sort, piece in found.pieces:
+        escaped = escape(plain(piece))
         out.append(f'<span class="w-{sort}">{escaped}</span>' if _CLASS.fullmatch(sort) else escaped)
     return Markup("".join(out))  # noqa: S704 -- every piece was escaped
 

@@ -13,6 +13,7 @@ from servicedesk.domain.assignment import FactorName
 from servicedesk.domain.errors import Invalid, NotFound, RateLimited, Refused
 from servicedesk.domain.people import Availability
 from servicedesk.domain.tickets import BODY_MAX
+from servicedesk.domain.words import begun
 from servicedesk.store import drafts, reading
 from servicedesk.store.db import Tx
 from servicedesk.web import (
@@ -26,11 +27,13 @@ from servicedesk.web import (
     pages,
     people,
     people_pages,
+    private_links,
     problems,
     sessions,
     setup,
     tickets,
     watchers,
+    words,
 )
 from servicedesk.web.api import Call, identifier
 from servicedesk.web.frame import KEYS_COOKIE, local
@@ -110,6 +113,8 @@ async def post_message(call: Call) -> web.StreamResponse:
 async def move(call: Call) -> web.StreamResponse:
     fields = await auth.form_fields(call.request)
     comment = " ".join(text for text in fields.getall("comment", []) if text.strip())
+    if not comment and not call.actor.is_staff:
+        comment = private_links.by_requester(fields.get("status", ""))
     await tickets.move(
         call, _body({"status": fields.get("status"), "comment": comment or None}, tickets.Move)
     )
@@ -228,7 +233,9 @@ async def log_in(call: Call) -> web.StreamResponse:
         status = problems.status_of(refusal)
         answer = await people_pages.show_login(call, email, back, refusal.detail, status=status)
         if isinstance(refusal, RateLimited):
-            answer.headers[hdrs.RETRY_AFTER] = problems.answer(refusal, "").headers[hdrs.RETRY_AFTER]
+            answer.headers[hdrs.RETRY_AFTER] = problems.answer(
+                refusal, "", words.of_request(call.request)
+            ).headers[hdrs.RETRY_AFTER]
         return answer
     return response
 
@@ -296,6 +303,23 @@ async def set_look(call: Call) -> web.StreamResponse:
     return response
 
 
+async def choose_words(call: Call) -> web.StreamResponse:
+    """Remember in what language and time zone the person wants the console."""
+    fields = await auth.form_fields(call.request)
+    typed = {name: fields.get(name, "").strip() for name in ("language", "time_zone")}
+
+    async def choose() -> None:
+        chosen = _body(typed, people.OwnWords)
+        await call.write(
+            desk.choose_words,
+            language=chosen.language or None,
+            time_zone=chosen.time_zone or None,
+            by=call.actor,
+        )
+
+    return await _settings(call, choose, "saved", typed)
+
+
 async def set_theme(call: Call) -> web.StreamResponse:
     fields = await auth.form_fields(call.request)
     response = web.Response(status=303, headers={hdrs.LOCATION: local(fields.get("next"))})
@@ -331,7 +355,7 @@ async def add_person(call: Call) -> web.StreamResponse:
             refusal=None if isinstance(refusal, Invalid) else refusal.detail,
             status=problems.status_of(refusal),
         )
-    raise web.HTTPSeeOther("/people")
+    raise web.HTTPSeeOther("/people?done=added")
 
 
 async def edit_person(call: Call) -> web.StreamResponse:
@@ -353,7 +377,7 @@ async def edit_person(call: Call) -> web.StreamResponse:
     async def change() -> None:
         await people.edit(call, _body(values, people.PersonPatch))
 
-    return await _people(call, change)
+    return await _people(call, change, edited=call.thing.id)
 
 
 async def add_team(call: Call) -> web.StreamResponse:
@@ -410,7 +434,7 @@ def _by_field(refusal: Refused) -> dict[str, str]:
     said = {}
     for error in refusal.errors:
         name = error.pointer.strip("/").replace("requester/", "requester_").split("/")[0]
-        said[name] = error.message[:1].upper() + error.message[1:]
+        said[name] = begun(error.message)
     return said
 
 
@@ -420,24 +444,36 @@ async def _edit_me(call: Call, values: Values) -> None:
     await call.write(desk.edit, call.actor.id, change, by=call.actor, at=call.now)
 
 
-async def _settings(call: Call, act: Callable[[], Awaitable[None]], done: str) -> web.StreamResponse:
+async def _settings(
+    call: Call, act: Callable[[], Awaitable[None]], done: str, typed: Mapping[str, str] | None = None
+) -> web.StreamResponse:
     try:
         await act()
     except Refused as refusal:
         return await people_pages.show_settings(
-            call, refusal=refusal.detail, errors=_by_field(refusal), status=problems.status_of(refusal)
+            call,
+            refusal=refusal.detail,
+            errors=_by_field(refusal),
+            typed=typed,
+            status=problems.status_of(refusal),
         )
     raise web.HTTPSeeOther(f"/settings?done={done}")
 
 
-async def _people(call: Call, act: Callable[[], Awaitable[None]]) -> web.StreamResponse:
+async def _people(
+    call: Call, act: Callable[[], Awaitable[None]], edited: int | None = None
+) -> web.StreamResponse:
     try:
         await act()
     except Refused as refusal:
         return await people_pages.show_people(
-            call, refusal=refusal.detail, status=problems.status_of(refusal)
+            call,
+            edited=edited,
+            edit_errors=_by_field(refusal) if edited is not None else None,
+            refusal=refusal.detail,
+            status=problems.status_of(refusal),
         )
-    raise web.HTTPSeeOther("/people")
+    raise web.HTTPSeeOther("/people?done=saved")
 
 
 def _to_ticket(call: Call) -> web.StreamResponse:

@@ -15,7 +15,7 @@ from servicedesk.domain.people import STAFF, User
 from servicedesk.domain.times import Instant
 from servicedesk.store import epoch, events, notifications, people, reading
 from servicedesk.store.db import Connection
-from servicedesk.web import auth, queue, wording
+from servicedesk.web import auth, queue, wording, words
 from servicedesk.web.api import Call
 
 T = TypeVar("T")
@@ -49,6 +49,7 @@ async def show(
         "here_path": request.path,
         "keys_on": request.cookies.get(KEYS_COOKIE) != "off",
         "now": call.now,
+        "words": words.of_person(request, call.actor),
     }
     content |= extra or {}
     return await _render(request, template, content, status)
@@ -62,6 +63,12 @@ async def show_to_guest(call: Call, template: str, content: Content, *, status: 
     shown["desk_name"] = call.peek(setup.desk_name)
     response.text = await _text(call.request, template, shown | content)
     return response
+
+
+async def show_alone(call: Call, template: str, content: Content, *, status: int = 200) -> web.Response:
+    """Answer with a page without the console's frame, on which nothing hangs on a cookie."""
+    around = {"now": call.now, "zone": call.peek(setup.time_zone), "desk_name": call.peek(setup.desk_name)}
+    return await _render(call.request, template, around | content, status)
 
 
 def local(path: str | None) -> str:
@@ -79,16 +86,18 @@ async def _render(request: web.Request, template: str, content: Content, status:
 
 async def _text(request: web.Request, template: str, content: Content) -> str:
     theme = request.cookies.get("theme")
-    known = {"theme": theme if theme in ("light", "dark") else None}
+    known = {"theme": theme if theme in ("light", "dark") else None, "words": words.of_request(request)}
     return aiohttp_jinja2.get_env(request.app).get_template(template).render(known | content)
 
 
 def _frame(conn: Connection, actor: User, now: Instant, view: str | None, ticket_id: int | None) -> Content:
     known = queue.views_for(conn, actor)
     counts = queue.counts(conn, actor, known, now)
+    zone = setup.zone_of(conn, actor)
     return {
         "desk_name": setup.desk_name(conn),
-        "zone": setup.time_zone(conn),
+        "zone": zone,
+        "own_zone": zone.key if zone.key == actor.time_zone else None,
         "views": [
             {
                 "name": each.name,

@@ -12,6 +12,7 @@ from aiohttp.typedefs import Handler
 
 from servicedesk.domain.access import Verb, require
 from servicedesk.domain.errors import Unauthenticated, Unavailable
+from servicedesk.domain.words import say
 from servicedesk.store import health as stored
 from servicedesk.version import VERSION
 from servicedesk.web import space
@@ -35,7 +36,7 @@ class Draining(Unavailable):
     """The server is on its way out; another one may answer."""
 
     code = "draining"
-    title = "Shutting down"
+    title = say("Shutting down")
 
     def __init__(self) -> None:
         super().__init__("The desk is shutting down.")
@@ -43,7 +44,7 @@ class Draining(Unavailable):
 
 class DatabaseStuck(Unavailable):
     code = "database_stuck"
-    title = "Database does not answer"
+    title = say("Database does not answer")
 
     def __init__(self) -> None:
         super().__init__("The database does not take a write.")

@@ -8,6 +8,7 @@ from typing import Any
 
 from servicedesk.domain.calendars import NAME_MAX, Holiday
 from servicedesk.domain.errors import NotInstalled, invalid
+from servicedesk.domain.words import say
 
 EXTRA = "holidays"
 ENGLISH = "en_US"
@@ -27,23 +28,33 @@ def _of_country(
         # Imported here alone: few desks need it, and it is slow to load.
         import holidays
     except ImportError:
-        raise NotInstalled("The import of holidays", EXTRA) from None
+        raise NotInstalled(say("The import of holidays"), EXTRA) from None
     if country not in _countries(holidays):
-        raise invalid("/country", "is no country whose holidays are known, such as DE", "unknown_country")
+        raise invalid(
+            "/country", say("is no country whose holidays are known, such as DE"), "unknown_country"
+        )
     if subdivision and subdivision not in _countries(holidays)[country]:
-        known = ", ".join(_countries(holidays)[country][:60]) or "it has none"
-        raise invalid("/subdivision", f"is no part of {country} ({known})", "unknown_subdivision")
+        known = ", ".join(_countries(holidays)[country][:60]) or say("it has none")
+        raise invalid(
+            "/subdivision",
+            say("is no part of {country} ({known})", country=country, known=known),
+            "unknown_subdivision",
+        )
     languages = getattr(holidays.country_holidays(country), "supported_languages", ())
     if language and language not in languages:
         raise invalid(
-            "/language", f"is none of: {', '.join(languages) or 'only its own'}", "unknown_language"
+            "/language",
+            say("is none of: {languages}", languages=", ".join(languages) or say("only its own")),
+            "unknown_language",
         )
     # Of years that it cannot know, it warns on the console where nobody looks.
     warnings.filterwarnings("ignore", module="holidays")
     chosen = language or (ENGLISH if ENGLISH in languages else None)
     found = holidays.country_holidays(country, subdiv=subdivision or None, years=years, language=chosen)
     if not any(day.year in years for day in found):
-        raise invalid("/years", f"are beyond what is known of {country}", "unknown_years")
+        raise invalid(
+            "/years", say("are beyond what is known of {country}", country=country), "unknown_years"
+        )
     return [
         Holiday(day.isoformat(), " ".join(name.split())[:NAME_MAX])
         for day, name in sorted(found.items())

@@ -1,8 +1,9 @@
 """What happens to bytes that came in whole, whichever way they came: judged, kept, known."""
 
+import asyncio
 import secrets
-from functools import partial
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -15,12 +16,15 @@ from servicedesk.domain.people import User
 from servicedesk.domain.times import Instant
 from servicedesk.domain.views import FileBody
 from servicedesk.media.blobs import Draft
+from servicedesk.media.jobs import Inspected
 from servicedesk.store.db import Tx
-from servicedesk.web import auth, scans
+from servicedesk.web import scans
 from servicedesk.web.api import Call
 from servicedesk.web.files import LIMITS, MEDIA
 from servicedesk.web.keys import CLOCK
 from servicedesk.web.thumbnails import THUMBNAILS
+
+T = TypeVar("T")
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -37,12 +41,31 @@ class Add(Protocol):
     def __call__(self, tx: Tx, new: NewFile, *, by: User, at: Instant) -> FileBody: ...
 
 
+class Judged(NamedTuple):
+    """Bytes that may be kept, and what will be known of them."""
+
+    draft: Draft
+    new: NewFile
+    content: Content | None
+    """What an image really is; None for other files."""
+
+
 async def keep(call: Call, draft: Draft, name: str, place: Place, *, add: Add = desk.add) -> FileBody:
     """Judge the bytes and keep them: first on the disk, then by name."""
-    _look_again(call)
+    look_again(call)
     call.peek(
         desk.require_place, place.ticket_id, place.message_id, is_internal=place.is_internal, by=call.actor
     )
+    found = await judge(call, draft, name, place)
+
+    async def written(files: Sequence[NewFile]) -> FileBody:
+        return await _name(call, files[0], add)
+
+    return await keep_together(call, [found], written)
+
+
+async def judge(call: Call, draft: Draft, name: str, place: Place) -> Judged:
+    """Refuse a file that nobody may hang anywhere, whoever sends it."""
     kept = call.app[MEDIA]
     filename = rules.clean_filename(name)
     rules.require_size(rules.kind_of(filename), draft.size, LIMITS)
@@ -63,24 +86,52 @@ async def keep(call: Call, draft: Draft, name: str, place: Place, *, add: Add = 
         height=height,
         scan=scans.first_state(call.app),
     )
-    plain = partial(_name, call, new, add)
-    known = partial(_name_image, call, new, seen.content, add) if is_image else plain
-    body = await kept.blobs.place(draft, known)
+    return Judged(draft, new, seen.content if is_image else None)
+
+
+async def keep_together(
+    call: Call, files: Sequence[Judged], write: Callable[[Sequence[NewFile]], Awaitable[T]]
+) -> T:
+    """Bring all the bytes to their places, then have ``write`` make them known in one act."""
+    # In the order of their hashes, each once: of two that come at a time none holds what the other waits for.
+    drafts = {each.new.sha256: each.draft for each in files}
+    body = await _placed(
+        call, [drafts[sha256] for sha256 in sorted(drafts)], lambda: _known(call, files, write)
+    )
     scans.nudge(call.app)
     return body
 
 
-async def _name_image(call: Call, new: NewFile, content: Content, add: Add) -> FileBody:
-    """Make the file known with its picture, or before it."""
+async def _placed(call: Call, drafts: Sequence[Draft], name: Callable[[], Awaitable[T]]) -> T:
+    if not drafts:
+        return await name()
+    return await call.app[MEDIA].blobs.place(drafts[0], lambda: _placed(call, drafts[1:], name))
+
+
+async def _known(
+    call: Call, files: Sequence[Judged], write: Callable[[Sequence[NewFile]], Awaitable[T]]
+) -> T:
+    """Make the files known, images with their pictures or before them."""
     thumbnails = call.app[THUMBNAILS]
-    found = await thumbnails.soon(new.sha256, content)
+    images = {each.new.sha256: each.content for each in files if each.content is not None}
+    made = await asyncio.gather(*(thumbnails.soon(sha256, content) for sha256, content in images.items()))
+    pictures = dict(zip(images, made, strict=True))
+    body = await write([_pictured(each.new, pictures) for each in files])
+    for sha256, picture in pictures.items():
+        if picture is None:
+            thumbnails.finish(sha256, images[sha256])
+    return body
+
+
+def _pictured(new: NewFile, pictures: Mapping[str, Inspected | None]) -> NewFile:
+    if new.sha256 not in pictures:
+        return new
+    found = pictures[new.sha256]
     if found is None:
-        body = await _name(call, replace(new, picture=Picture.PENDING), add)
-        thumbnails.finish(new.sha256, content)
-        return body
+        return replace(new, picture=Picture.PENDING)
     width, height = found.sides or (new.width, new.height)
     picture = Picture.FAILED if found.thumbnail is None else Picture.MADE
-    return await _name(call, replace(new, picture=picture, width=width, height=height), add)
+    return replace(new, picture=picture, width=width, height=height)
 
 
 async def _name(call: Call, new: NewFile, add: Add) -> FileBody:
@@ -90,8 +141,8 @@ async def _name(call: Call, new: NewFile, add: Add) -> FileBody:
         raise UploadStorageFull() from None
 
 
-def _look_again(call: Call) -> None:
+def look_again(call: Call) -> None:
     """See the caller as they are now that the bytes are in. Raises Unauthenticated when their session has ended."""
-    call.caller = auth.identify(call.request, call.app[CLOCK]())
+    call.look_again(call.app[CLOCK]())
     if call.caller is None:
         raise Unauthenticated()

@@ -1,6 +1,6 @@
 """What the application carries, by typed key."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
@@ -13,4 +13,6 @@ SETTINGS = web.AppKey("settings", Settings)
 CLOCK = web.AppKey[Callable[[], Instant]]("clock", object)  # type: ignore[arg-type]
 RUNNING = web.AppKey("running", set[tuple[int, str, str, str]])
 """The idempotency keys whose first request has not ended."""
+SOURCES = web.AppKey[Mapping[str, str]]("sources", object)  # type: ignore[arg-type]
+"""Where the value of each setting came from; empty where a program set them."""
 REQUEST_ID = web.RequestKey("request_id", str)

@@ -72,7 +72,9 @@ async def _table(call: Call, query: TicketQuery, wanted: Filter) -> web.StreamRe
         for start in range(0, len(ids), AT_ONCE):
             yield await call.db.read(rows, start)
 
-    return await tables.streamed(call, tables.TICKET_COLUMNS, pages(), f"tickets-{iso(call.now)[:10]}")
+    name = f"tickets-{iso(call.now)[:10]}"
+    await tables.record(call, name, tickets=len(ids))
+    return await tables.streamed(call, tables.TICKET_COLUMNS, pages(), name)
 
 
 def _place(call: Call, query: TicketQuery, question: bytes) -> Place | None:

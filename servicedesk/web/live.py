@@ -34,7 +34,7 @@ from servicedesk.live.connection import Connection
 from servicedesk.live.hub import Hub
 from servicedesk.live.protocol import LIMITS, SUBPROTOCOL, TICKET_PREFIX, AccessRevoked, Close
 from servicedesk.store import db, epoch, events, people, sessions, tickets
-from servicedesk.web import auth, commands
+from servicedesk.web import auth, commands, words
 from servicedesk.web.api import Call
 from servicedesk.web.commands import Talk
 from servicedesk.web.health import METER
@@ -107,7 +107,8 @@ async def socket(call: Call) -> web.StreamResponse:
     hub.watch(connection)
     writing = asyncio.create_task(connection.write())
     try:
-        talk = Talk(call.app, hub, connection, hub.desk.epoch)
+        said = words.of_person(call.request, caller.user).plain
+        talk = Talk(call.app, hub, connection, hub.desk.epoch, said)
         talk.peek(_let_in, talk)
         await _listen(talk, ws)
         await writing

@@ -12,6 +12,7 @@ from servicedesk.domain import views
 from servicedesk.domain.errors import Invalid, NotFound, Refused
 from servicedesk.domain.macros import MACROS_MAX, PLACEHOLDERS
 from servicedesk.domain.people import SUPERVISORS
+from servicedesk.domain.words import say
 from servicedesk.store.db import Connection
 from servicedesk.store.macros import MACROS
 from servicedesk.web import auth, decode, frame, macros, problems, wording
@@ -20,7 +21,7 @@ from servicedesk.web.frame import Content
 from servicedesk.web.settings_forms import number_of
 
 HERE: Final = "/settings/macros"
-_DONE: Final = {"saved": "Saved.", "deleted": "Deleted."}
+_DONE: Final = {"saved": say("Saved."), "deleted": say("Deleted.")}
 
 
 async def page(call: Call) -> web.Response:
@@ -65,7 +66,7 @@ async def apply(call: Call) -> web.StreamResponse:
     fields = await auth.form_fields(call.request)
     macro_id = number_of(fields.get("macro", ""))
     if macro_id is None:
-        raise NotFound("There is no such macro.")
+        raise NotFound(say("There is no such macro."))
     text = fields.get("body", "").replace("\r\n", "\n")
     sent = {"ticket_id": call.id, "body": text, "version": number_of(fields.get("version", ""))}
     body = _body(sent, macros.Apply)
@@ -85,7 +86,7 @@ async def _show_on_ticket(
     preview = None
     if macro_id is not None:
         found = await call.write(desk.preview, macro_id, call.id, by=call.actor, at=call.now)
-        preview = msgspec.to_builtins(found)
+        preview = msgspec.to_builtins(found, enc_hook=str) | {"refusals": found.refusals}
 
     def read(conn: Connection) -> Content:
         known = MACROS.page(conn, call.actor.id, limit=2 * MACROS_MAX)
@@ -111,12 +112,16 @@ async def _show_on_ticket(
 
 
 _LABELS: Final = {
-    "status": "Status",
-    "priority": "Priority",
-    "assigned_to": "Assignee",
-    "team_id": "Team",
-    "tags": "Tags",
+    "status": say("Status"),
+    "priority": say("Priority"),
+    "assigned_to": say("Assignee"),
+    "team_id": say("Team"),
+    "tags": say("Tags"),
 }
+
+
+_NOBODY: Final = say("nobody")
+_NONE: Final = say("none")
 
 
 def _shown(name: str, value: Any, agents: Mapping[int, str], teams: Mapping[int, str]) -> str:
@@ -124,8 +129,10 @@ def _shown(name: str, value: Any, agents: Mapping[int, str], teams: Mapping[int,
         return wording.status_label(value)
     if name in ("assigned_to", "team_id"):
         known = agents if name == "assigned_to" else teams
-        return "nobody" if value is None else known.get(value, f"#{value}")
-    return ", ".join(value) or "none" if name == "tags" else str(value)
+        return _NOBODY if value is None else known.get(value, f"#{value}")
+    if name == "priority":
+        return wording.priority_word(value)
+    return ", ".join(value) or _NONE if name == "tags" else str(value)
 
 
 async def _show(

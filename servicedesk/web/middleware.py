@@ -3,7 +3,7 @@
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Final
+from typing import Any, Final
 
 import aiohttp_jinja2
 from aiohttp import hdrs, web
@@ -11,8 +11,9 @@ from aiohttp.typedefs import Handler
 from aiohttp.web_request import BaseRequest
 
 from servicedesk.domain.errors import NotFound, Refused
-from servicedesk.web import problems
-from servicedesk.web.keys import REQUEST_ID
+from servicedesk.domain.words import say
+from servicedesk.web import auth, problems, words
+from servicedesk.web.keys import CLOCK, REQUEST_ID
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,12 @@ _SAFE: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     hdrs.CACHE_CONTROL: "no-store",
 }
+_DEFECT: Final = say("Something went wrong here; it was logged.")
+_TOO_LARGE: Final = say("The body is larger than 1 MiB.")
 _ABOUT_FILES: Final = "/api/files/"
+_PRIVATE: Final = "/t/"
+"""Where private links lead: their token is in the path, which therefore goes nowhere."""
+_UNTOLD: Final = {"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow"}
 _SANDBOX: Final = {
     "Content-Security-Policy": "sandbox; default-src 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -46,15 +52,17 @@ async def answering(request: web.Request, handler: Handler) -> web.StreamRespons
     try:
         return await handler(request)
     except Refused as refusal:
-        return _refused(request, problems.answer(refusal, request_id), refusal.detail)
+        problem = problems.answer(refusal, request_id, words.of_request(request))
+        return _refused(request, problem, refusal.detail)
     except web.HTTPException as refusal:
         return _http_refused(request, refusal, request_id)
     except ConnectionError:
         raise
     except Exception:
-        log.exception("request %s failed: %s %s", request_id, request.method, request.path)
-        problem = problems.plain(500, "Something went wrong here; it was logged.", request_id, "internal")
-        return _refused(request, problem, "Something went wrong here; it was logged.")
+        path = f"{_PRIVATE}…" if request.path.startswith(_PRIVATE) else request.path
+        log.exception("request %s failed: %s %s", request_id, request.method, path)
+        problem = problems.plain(500, _DEFECT, request_id, "internal", words.of_request(request))
+        return _refused(request, problem, _DEFECT)
 
 
 def outermost(handler: Outermost) -> Outermost:
@@ -72,8 +80,11 @@ def outermost(handler: Outermost) -> Outermost:
 
 async def protect(request: web.Request, response: web.StreamResponse) -> None:
     """Put the safe headers on a response that is about to be sent, unless it brought stricter ones."""
-    if request.path.startswith(_ABOUT_FILES):
+    is_private = request.path.startswith(_PRIVATE)
+    if request.path.startswith(_ABOUT_FILES) or (is_private and "/files/" in request.path):
         response.headers.update(_SANDBOX)
+    if is_private:
+        response.headers.update(_UNTOLD)
     make_safe(response.headers, request.get(REQUEST_ID) or secrets.token_hex(8))
 
 
@@ -92,26 +103,36 @@ def _http_refused(request: web.Request, refusal: web.HTTPException, request_id: 
         headers = {hdrs.ALLOW: ", ".join(allowed)}
         if request.method == hdrs.METH_OPTIONS:
             return web.Response(status=204, headers=headers)
-        detail = f"{request.method[:20]} is not possible here; {', '.join(allowed)} is."
-        response = _refused(request, problems.plain(405, detail, request_id), detail)
+        detail = say(
+            "{method} is not possible here; {others} is.",
+            method=request.method[:20],
+            others=", ".join(allowed),
+        )
+        problem = problems.plain(405, detail, request_id, said=words.of_request(request))
+        response = _refused(request, problem, detail)
         response.headers.update(headers)
         return response
     if refusal.status == 404:
-        missing = NotFound(f"There is no {request.path[:200]} here.")
-        return _refused(request, problems.answer(missing, request_id), missing.detail)
+        missing = NotFound(say("There is no {path} here.", path=request.path[:200]))
+        return _refused(
+            request, problems.answer(missing, request_id, words.of_request(request)), missing.detail
+        )
     if refusal.status == 413:
-        detail = "The body is larger than 1 MiB."
-        return _refused(request, problems.plain(413, detail, request_id, "too_large"), detail)
-    detail = (refusal.text or refusal.reason)[:200]
-    return _refused(request, problems.plain(refusal.status, detail, request_id), detail)
+        problem = problems.plain(413, _TOO_LARGE, request_id, "too_large", words.of_request(request))
+        return _refused(request, problem, _TOO_LARGE)
+    reason = (refusal.text or refusal.reason)[:200]
+    return _refused(request, problems.plain(refusal.status, reason, request_id), reason)
 
 
 def _refused(request: web.Request, problem: web.Response, detail: str) -> web.StreamResponse:
     """Return the problem, or for a browser that asked for a page, the error page."""
     if request.path.startswith("/api/") or "text/html" not in request.headers.get(hdrs.ACCEPT, ""):
         return problem
-    context = {"status": problem.status, "detail": detail, "request_id": request[REQUEST_ID]}
+    context: dict[str, Any] = {"status": problem.status, "detail": detail, "request_id": request[REQUEST_ID]}
     try:
+        caller = auth.identify(request, request.app[CLOCK]())
+        if caller is not None:
+            context["words"] = words.of_person(request, caller.user)
         return aiohttp_jinja2.render_template("error.html", request, context, status=problem.status)
     except Exception:
         log.exception("the error page failed")

@@ -1,5 +1,6 @@
 """The page of what a person was told."""
 
+from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -7,26 +8,28 @@ import msgspec
 from aiohttp import web
 
 from servicedesk.domain.notifications import Kind, NotificationBody
+from servicedesk.domain.words import say
 from servicedesk.store import notifications
 from servicedesk.store.db import Connection
-from servicedesk.web import frame
+from servicedesk.web import frame, wording
 from servicedesk.web.api import Call
 from servicedesk.web.frame import Content
 
 SHOWN: Final = 50
 
-_SAID: Final = {
-    Kind.ASSIGNED: "{who} gave you a ticket",
-    Kind.RETURNED: "{who} gave a ticket back",
-    Kind.MENTIONED: "{who} mentioned you",
-    Kind.REPLIED: "{who} replied",
-    Kind.NOTED: "{who} wrote a note",
-    Kind.STATUS: "{who} set the status to {text}",
-    Kind.REOPENED: "{who} reopened a ticket",
-    Kind.ESCALATED: "{who} escalated a ticket",
-    Kind.SLA_AT_RISK: "A target is at risk",
-    Kind.SLA_BREACHED: "A target was missed",
+_SAID: Final[dict[Kind, Callable[[str, str], str]]] = {
+    Kind.ASSIGNED: lambda who, _: say("{who} gave you a ticket", who=who),
+    Kind.RETURNED: lambda who, _: say("{who} gave a ticket back", who=who),
+    Kind.MENTIONED: lambda who, _: say("{who} mentioned you", who=who),
+    Kind.REPLIED: lambda who, _: say("{who} replied", who=who),
+    Kind.NOTED: lambda who, _: say("{who} wrote a note", who=who),
+    Kind.STATUS: lambda who, status: say("{who} set the status to {status}", who=who, status=_status(status)),
+    Kind.REOPENED: lambda who, _: say("{who} reopened a ticket", who=who),
+    Kind.ESCALATED: lambda who, _: say("{who} escalated a ticket", who=who),
+    Kind.SLA_AT_RISK: lambda *_: say("A target is at risk"),
+    Kind.SLA_BREACHED: lambda *_: say("A target was missed"),
 }
+_STATUSES: Final = {str(label): label for _, label in wording.STATUSES}
 _ICONS: Final = {
     Kind.ASSIGNED: "user",
     Kind.RETURNED: "undo",
@@ -39,6 +42,11 @@ _ICONS: Final = {
     Kind.SLA_AT_RISK: "clock",
     Kind.SLA_BREACHED: "alert",
 }
+
+
+def _status(label: str) -> str:
+    """Return the status that a notification has under its English name."""
+    return _STATUSES.get(label, label)
 
 
 async def page(call: Call) -> web.Response:
@@ -66,12 +74,16 @@ async def page(call: Call) -> web.Response:
 def _row(shown: NotificationBody) -> dict[str, Any]:
     """Return what the page says of a notification, and where it leads."""
     kind = shown.kind
-    who = shown.actor.name if shown.actor else "The desk"
+    who = shown.actor.name if shown.actor else say("The desk")
     anchor = f"#message-{shown.message_id}" if shown.message_id else ""
     plain: dict[str, Any] = msgspec.to_builtins(shown)
     return plain | {
-        "said": _SAID[kind].format(who=who, text=shown.text),
-        "said_more": "" if kind is Kind.STATUS else shown.text,
+        "said": _SAID[kind](who, shown.text),
+        "said_more": ""
+        if kind is Kind.STATUS
+        else _status(shown.text)
+        if kind is Kind.REOPENED
+        else shown.text,
         "icon": _ICONS[kind],
         "hot": kind in (Kind.SLA_BREACHED, Kind.ESCALATED),
         "href": f"/tickets/{shown.ticket.id}{anchor}",

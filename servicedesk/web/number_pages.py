@@ -21,6 +21,7 @@ from servicedesk.domain.numbers import (
 )
 from servicedesk.domain.tickets import UNRESOLVED, Priority, Status
 from servicedesk.domain.times import Instant, iso
+from servicedesk.domain.words import say
 from servicedesk.store import numbers as stored
 from servicedesk.store.db import Connection
 from servicedesk.web import charts, frame, wording
@@ -64,8 +65,13 @@ def _query(asked: dict[str, str]) -> NumbersQuery:
 def _periods(days: list[Day], today: date, team: str) -> list[tuple[str, str, bool]]:
     """Return the usual periods until today: a name, an address, whether it is the one that is shown."""
     shown = (days[0].date, days[-1].date)
-    found = []
-    for label, number in (("7 days", 7), ("30 days", 30), ("90 days", 90), ("12 months", 365)):
+    found: list[tuple[str, str, bool]] = []
+    for label, number in (
+        (say("7 days"), 7),
+        (say("30 days"), 30),
+        (say("90 days"), 90),
+        (say("12 months"), 365),
+    ):
         first = today - timedelta(days=number - 1)
         asked = {"from": first.isoformat(), "to": today.isoformat()} | ({"team": team} if team else {})
         found.append((label, f"/numbers?{urlencode(asked)}", shown == (first, today)))
@@ -98,8 +104,8 @@ def _drawn(found: Numbers, days: list[Day], team: str) -> Content:
         "stretches": [_stretch(*point, team) for point in points],
         "tiles": _tiles(found, period),
         "times": [
-            ("the first answer", found.first_response, period.happened("answered")),
-            ("it is resolved", found.resolution, period.happened("resolved")),
+            (say("the first answer"), found.first_response, period.happened("answered")),
+            (say("it is resolved"), found.resolution, period.happened("resolved")),
         ],
         "created_href": period.happened("created"),
         "resolved_href": period.happened("resolved"),
@@ -141,9 +147,14 @@ def _tiles(found: Numbers, period: Address) -> list[dict[str, Any]]:
         return {"name": name, "label": label, "value": value, "href": href}
 
     return [
-        tile("open", "open now", found.open, period.of(status=_OPEN)),
-        tile("unassigned", "without an agent", found.unassigned, period.of(status=_OPEN, assigned_to="none")),
-        tile("overdue", "overdue", found.overdue, period.of(status=_OPEN, sla="breached")),
+        tile("open", say("open now"), found.open, period.of(status=_OPEN)),
+        tile(
+            "unassigned",
+            say("without an agent"),
+            found.unassigned,
+            period.of(status=_OPEN, assigned_to="none"),
+        ),
+        tile("overdue", say("overdue"), found.overdue, period.of(status=_OPEN, sla="breached")),
     ]
 
 
@@ -154,17 +165,17 @@ def _bars(found: Numbers, period: Address) -> list[dict[str, Any]]:
         (name, each.resolved, period.happened("resolved", assigned_to=who)) for name, who, each in agents
     ]
     priorities = [
-        (p.capitalize(), found.by_priority.get(p, 0), period.of(status=_OPEN, priority=p))
+        (wording.priority_label(p), found.by_priority.get(p, 0), period.of(status=_OPEN, priority=p))
         for p in reversed(Priority)
     ]
     statuses = [
         (wording.status_label(status), found.by_status.get(status, 0), period.of(status=status))
         for status in Status
     ]
-    nothing = "No ticket is with anybody."
+    nothing = say("No ticket is with anybody.")
     return [
-        {"title": "Open tickets per agent", "rows": charts.shares(load), "empty": nothing},
-        {"title": "Resolved per agent", "rows": charts.shares(solved), "empty": nothing},
-        {"title": "Open by priority", "rows": charts.shares(priorities)},
-        {"title": "All tickets by status", "rows": charts.shares(statuses)},
+        {"title": say("Open tickets per agent"), "rows": charts.shares(load), "empty": nothing},
+        {"title": say("Resolved per agent"), "rows": charts.shares(solved), "empty": nothing},
+        {"title": say("Open by priority"), "rows": charts.shares(priorities)},
+        {"title": say("All tickets by status"), "rows": charts.shares(statuses)},
     ]

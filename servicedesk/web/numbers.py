@@ -22,4 +22,6 @@ async def stats(call: Call, query: NumbersQuery) -> Numbers | web.Response:
     found = await call.read(count)
     if query.format is Format.JSON:
         return found
-    return tables.numbers(call, found, f"numbers-{found.daily[0].date}-{found.daily[-1].date}")
+    name = f"numbers-{found.daily[0].date}-{found.daily[-1].date}"
+    await tables.record(call, name)
+    return tables.numbers(call, found, name)

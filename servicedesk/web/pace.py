@@ -7,6 +7,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from servicedesk.domain.errors import BadRequest, TooLarge, TooSlow
+from servicedesk.domain.words import say
 
 IDLE: Final = 20.0
 """Seconds without a byte."""
@@ -73,7 +74,7 @@ class Body:
                 raise TooSlow() from None
             return b""
         except HttpProcessingError:
-            raise BadRequest("The body cannot be read.") from None
+            raise BadRequest(say("The body cannot be read.")) from None
         except RuntimeError:  # what aiohttp says when the connection is gone already
             raise ConnectionResetError("the client left") from None
 
@@ -115,4 +116,4 @@ async def _piece_by_piece(request: web.Request) -> bytes:
 
 
 def _too_large(most: int) -> TooLarge:
-    return TooLarge(f"The body is larger than {most / (1 << 20):g} MiB.")
+    return TooLarge(say("The body is larger than {most:g} MiB.", most=most / (1 << 20)))

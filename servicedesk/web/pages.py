@@ -11,9 +11,11 @@ from servicedesk.desk import assignment, clocks, files, tiers
 from servicedesk.desk import messages as conversation
 from servicedesk.desk import tickets as desk
 from servicedesk.domain import mentions, views, workflow
+from servicedesk.domain.events import Action
 from servicedesk.domain.people import User
 from servicedesk.domain.tickets import Status, Ticket
 from servicedesk.domain.times import Instant
+from servicedesk.domain.words import joined, say
 from servicedesk.store import (
     drafts,
     exclusions,
@@ -21,6 +23,7 @@ from servicedesk.store import (
     messages,
     notifications,
     people,
+    private_links,
     reading,
     tickets,
     watchers,
@@ -172,6 +175,7 @@ def _ticket(
         "deleted_files": stored_files.deleted_of_ticket(conn, ticket_id, limit=HISTORY) if staff else [],
         **(_receipt(conn, found, now) if staff else {}),
         "escalations": _escalations(conn, ticket_id) if staff else [],
+        "private_link": private_links.of_ticket(conn, ticket_id) if staff else None,
     }
 
 
@@ -212,7 +216,15 @@ def _first_unread(shown: list[dict[str, Any]], seen: int | None, me: int) -> int
 
 def _history(conn: Connection, ticket_id: int, staff: bool) -> list[dict[str, Any]]:
     found = history.page(conn, ticket_id, after=0, limit=HISTORY, internal=staff)
-    return [msgspec.to_builtins(views.change(change, staff=staff)) for change in found]
+    shown = [
+        msgspec.to_builtins(views.change(change, staff=staff))
+        for change in found
+        if staff or change.type != Action.ESCALATED  # how urgent the desk takes it is its own affair
+    ]
+    for change in shown:
+        if change["reason"] == desk.CLOSED_BY_ITSELF:  # the text can be said otherwise, its copy cannot
+            change["reason"] = desk.CLOSED_BY_ITSELF
+    return shown
 
 
 def _names(conn: Connection, changes: list[dict[str, Any]], staff: bool) -> dict[str, dict[int, str]]:
@@ -233,16 +245,30 @@ def _receipt(conn: Connection, found: Ticket, now: Instant) -> Content:
     wound, policy = clocks.of_ticket(conn, found.id)
     receipt: dict[str, Any] = msgspec.to_builtins(views.receipt(found, wound, policy, now))
     if not receipt["clocks"]:
-        return {"sla_receipt": receipt, "sla_explained": "Nothing is promised for this ticket."}
+        return {"sla_receipt": receipt, "sla_explained": say("Nothing is promised for this ticket.")}
     for clock in receipt["clocks"]:
         clock["label"] = wording.promise_label(clock["name"], clock["cycle"])
-    promised = ", ".join(
-        f"{clock['label'].lower()} within {wording.duration(clock['target_s'])}"
-        for clock in receipt["clocks"]
+    promised = joined(
+        ", ",
+        [
+            say(
+                "{clock} within {time}",
+                clock=wording.promise_within(clock["name"], clock["cycle"]),
+                time=wording.duration(clock["target_s"]),
+            )
+            for clock in receipt["clocks"]
+        ],
     )
     paused = max(clock["paused_s"] for clock in receipt["clocks"])
-    rest = f"Pauses of {wording.duration(paused)} are left out" if paused else "No pauses so far"
-    explained = f"{receipt['policy']}, {found.priority} priority: {promised}. {rest}."
+    explained = say(
+        "{policy}, {priority} priority: {promised}. {pauses}",
+        policy=receipt["policy"],
+        priority=wording.priority_word(found.priority),
+        promised=promised,
+        pauses=say("Pauses of {time} are left out.", time=wording.duration(paused))
+        if paused
+        else say("No pauses so far."),
+    )
     return {"sla_receipt": receipt, "sla_explained": explained}
 
 

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from servicedesk.domain.errors import RateLimited
 from servicedesk.domain.passwords import MOST, normal
+from servicedesk.domain.words import say
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
@@ -47,7 +48,7 @@ class Hasher:
 
     async def _in_turn(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         if self._waiting >= WAITING_MAX:
-            raise RateLimited("Too many people are logging in; try again in a moment.", AGAIN_MS)
+            raise RateLimited(say("Too many people are logging in; try again in a moment."), AGAIN_MS)
         self._waiting += 1
         try:
             async with self._slots:

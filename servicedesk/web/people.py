@@ -14,6 +14,7 @@ from servicedesk.domain.errors import FieldError
 from servicedesk.domain.passwords import password_errors
 from servicedesk.domain.people import Availability, Preset, Role, User
 from servicedesk.domain.views import TeamBody, UserBody
+from servicedesk.domain.words import say
 from servicedesk.store import people as stored
 from servicedesk.store.db import Connection, Tx
 from servicedesk.web import lists
@@ -22,6 +23,7 @@ from servicedesk.web.decode import checked
 from servicedesk.web.fields import Email, Id, OneLine, Words
 from servicedesk.web.lists import Paging
 from servicedesk.web.passwords import HASHER
+from servicedesk.web.words import LANGUAGES
 
 Password = Annotated[str, checked(password_errors)]
 Capacity = Annotated[int, Meta(ge=0, le=1000)]
@@ -42,6 +44,17 @@ class NewPerson(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     team_ids: TeamIds = []
     calendar_id: Id | None = None
     """Their own working hours; null is around the clock."""
+
+
+class OwnWords(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """In what language and time zone somebody wants the console; nothing follows the browser, or the desk."""
+
+    language: str = ""
+    time_zone: Annotated[str, Meta(max_length=64)] = ""
+
+    def check(self) -> Iterator[FieldError]:
+        if self.language and self.language not in LANGUAGES:
+            yield FieldError("/language", "unknown", say("is no language of this desk"))
 
 
 class PersonPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -83,7 +96,7 @@ class WeightsIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 def _some_weight(raw: Any, pointer: str) -> Iterator[FieldError]:
     if not any(msgspec.structs.astuple(msgspec.convert(raw, WeightsIn, from_attributes=True))):
-        yield FieldError(pointer, "invalid", "must not all be 0")
+        yield FieldError(pointer, "invalid", say("must not all be 0"))
 
 
 SomeWeights = Annotated[WeightsIn, checked(_some_weight)]

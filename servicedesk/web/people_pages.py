@@ -2,38 +2,47 @@
 
 from collections.abc import Mapping
 from typing import Any, Final
-from zoneinfo import available_timezones
 
 import msgspec
 from aiohttp import web
 
+from servicedesk.desk import setup as setup_of_desk
 from servicedesk.domain import views
 from servicedesk.domain.assignment import FactorName
 from servicedesk.domain.errors import NotFound
 from servicedesk.domain.people import STAFF, SUPERVISORS, Preset, Role
-from servicedesk.domain.times import iso
+from servicedesk.domain.times import iso, iso_or_none
+from servicedesk.domain.words import say
 from servicedesk.store import calendars, escalation, people, policies, sessions
 from servicedesk.store.db import Connection
-from servicedesk.web import frame
+from servicedesk.web import frame, session_pages, wording
 from servicedesk.web import setup as first_run
 from servicedesk.web.api import Call
 from servicedesk.web.frame import Content
+from servicedesk.web.seen import SEEN
+from servicedesk.web.settings_forms import zones
+from servicedesk.web.words import LANGUAGES
 
 STEP: Final = 100
-_ROLES: Final = [(str(role), role.capitalize()) for role in Role]
+_ROLES: Final = [(str(role), wording.role_label(role)) for role in Role]
 _PRESETS: Final = [
-    (str(Preset.BALANCED), "Balanced"),
-    (str(Preset.ROUND_ROBIN), "Round robin"),
-    (str(Preset.SKILLS), "By skills"),
-    (str(Preset.MANUAL), "By hand"),
+    (str(Preset.BALANCED), say("Balanced")),
+    (str(Preset.ROUND_ROBIN), say("Round robin")),
+    (str(Preset.SKILLS), say("By skills")),
+    (str(Preset.MANUAL), say("By hand")),
 ]
 _FACTORS: Final = [
-    (str(FactorName.SPARE_CAPACITY), "Room for more"),
-    (str(FactorName.IDLE_TIME), "Time since the last ticket"),
-    (str(FactorName.SKILLS), "Fitting skills"),
-    (str(FactorName.CONTINUITY), "A known requester"),
+    (str(FactorName.SPARE_CAPACITY), say("Room for more")),
+    (str(FactorName.IDLE_TIME), say("Time since the last ticket")),
+    (str(FactorName.SKILLS), say("Fitting skills")),
+    (str(FactorName.CONTINUITY), say("A known requester")),
 ]
-_DONE: Final = {"saved": "Saved.", "password": "The password is changed; your other sessions have ended."}
+_DONE_PEOPLE: Final = {"saved": say("Saved."), "added": say("The person is added.")}
+_BROWSERS: Final = say("Follow the browser")
+_DONE: Final = {
+    "saved": say("Saved."),
+    "password": say("The password is changed; your other sessions have ended."),
+}
 
 
 async def login(call: Call) -> web.Response:
@@ -47,7 +56,8 @@ async def login(call: Call) -> web.Response:
 async def show_login(
     call: Call, email: str, back: str, refusal: str | None = None, *, status: int = 200
 ) -> web.Response:
-    content = {"email": email, "next": back, "refusal": refusal}
+    content: Content = {"email": email, "next": back, "refusal": refusal}
+    content["public_form"] = call.peek(setup_of_desk.public_form)
     return await frame.show_to_guest(call, "login.html", content, status=status)
 
 
@@ -61,6 +71,8 @@ async def show_people(
     *,
     values: Mapping[str, Any] | None = None,
     errors: Mapping[str, str] | None = None,
+    edited: int | None = None,
+    edit_errors: Mapping[str, str] | None = None,
     refusal: str | None = None,
     status: int = 200,
 ) -> web.Response:
@@ -68,8 +80,9 @@ async def show_people(
     query = call.request.query
     role = query.get("role") if query.get("role") in set(Role) else None
     after = int(query["after"]) if query.get("after", "").isdecimal() and len(query["after"]) < 16 else 0
-    edited = query.get("edit", "")
+    shown_for = query.get("edit", "") if edited is None else str(edited)
     extra: Content = {"values": values or {}, "errors": errors or {}, "refusal": refusal}
+    extra |= {"edit_errors": edit_errors or {}, "done": _DONE_PEOPLE.get(query.get("done", ""))}
     extra |= {"roles": _ROLES, "presets": _PRESETS, "role": role, "may_edit": call.actor.role in SUPERVISORS}
 
     def read(conn: Connection) -> Content:
@@ -79,9 +92,9 @@ async def show_people(
         loads = people.loads(conn, [user.id for user in shown])
         teams = people.teams(conn, limit=frame.PEOPLE_MOST)
         staff = people.page(conn, limit=frame.PEOPLE_MOST, roles=STAFF, is_active=True)
-        one = next((user for user in [*staff, *shown] if str(user.id) == edited), None)
-        if one is None and edited.isdecimal() and len(edited) < 16:
-            one = people.get(conn, int(edited))
+        one = next((user for user in [*staff, *shown] if str(user.id) == shown_for), None)
+        if one is None and shown_for.isdecimal() and len(shown_for) < 16:
+            one = people.get(conn, int(shown_for))
         team_rows = [msgspec.to_builtins(views.team(team)) for team in teams]
         return {
             "users": [msgspec.to_builtins(views.user(user)) | {"load": loads[user.id]} for user in shown],
@@ -112,19 +125,35 @@ async def show_settings(
     *,
     refusal: str | None = None,
     errors: Mapping[str, str] | None = None,
+    typed: Mapping[str, str] | None = None,
     fresh_token: str | None = None,
     status: int = 200,
 ) -> web.Response:
+    """One's own settings, with what was typed into a form and what is wrong with it."""
     extra: Content = {"refusal": refusal, "errors": errors or {}, "fresh_token": fresh_token}
-    extra["done"] = _DONE.get(call.request.query.get("done", ""))
+    extra["languages"] = [("", _BROWSERS), *LANGUAGES.items()]
+    extra["zones"] = zones()
+    extra["own_words"] = typed or {
+        "language": call.actor.language or "",
+        "time_zone": call.actor.time_zone or "",
+    }
+    done = call.request.query.get("done", "")
+    extra["done"] = _DONE.get(done) or session_pages.DONE.get(done)
 
     def read(conn: Connection) -> Content:
         tokens = sessions.tokens(conn, call.actor.id, after=0, limit=STEP)
         return {
             "tokens": [
-                {"id": t.id, "name": t.name, "created_at": iso(t.created_at), "expires_at": t.expires_at}
+                {
+                    "id": t.id,
+                    "name": t.name,
+                    "created_at": iso(t.created_at),
+                    "expires_at": t.expires_at,
+                    "seen_at": iso_or_none(call.app[SEEN].latest(t.id, t.seen_at)),
+                }
                 for t in tokens
-            ]
+            ],
+            "sessions": session_pages.own(conn, call),
         }
 
     return await frame.show(call, "settings.html", read, extra=extra, status=status)
@@ -140,7 +169,7 @@ def _next(role: str | None, after: int) -> str:
 async def setup(call: Call) -> web.Response:
     """The form under the one-time link."""
     if not first_run.is_needed(call.app):
-        return await _setup_over(call, "The desk has been set up already.")
+        return await _setup_over(call, say("The desk has been set up already."))
     try:
         first_run.require_link(call)
     except NotFound as refusal:
@@ -161,7 +190,7 @@ async def show_setup(
         "values": values,
         "errors": errors or {},
         "refusal": refusal,
-        "zones": sorted(zone for zone in available_timezones() if "/" in zone or zone == "UTC"),
+        "zones": zones(),
     }
     return await frame.show_to_guest(call, "setup.html", content, status=status)
 

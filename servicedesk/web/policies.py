@@ -15,6 +15,7 @@ from servicedesk.domain.sla import PAUSABLE, Policy, Promise, Targets
 from servicedesk.domain.tickets import Priority, Status
 from servicedesk.domain.times import SECOND
 from servicedesk.domain.views import PolicyBody, ReceiptBody
+from servicedesk.domain.words import say
 from servicedesk.store import policies as stored
 from servicedesk.store.db import Connection, Tx
 from servicedesk.web import lists
@@ -30,7 +31,7 @@ TARGET_MAX: Final = 10 * 366 * 86_400
 def _pause_errors(statuses: Sequence[str], pointer: str) -> Iterator[FieldError]:
     for index, status in enumerate(statuses):
         if status not in PAUSABLE:
-            yield FieldError(f"{pointer}/{index}", "invalid", "is no status in which a ticket waits")
+            yield FieldError(f"{pointer}/{index}", "invalid", say("is no status in which a ticket waits"))
 
 
 Seconds = Annotated[int, Meta(ge=1, le=TARGET_MAX, description="business time")]

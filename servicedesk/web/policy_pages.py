@@ -16,6 +16,7 @@ from servicedesk.domain.replays import Replayed
 from servicedesk.domain.sla import PAUSABLE, STANDARD, Policy, Promise, StoredPolicy
 from servicedesk.domain.tickets import Priority, Status
 from servicedesk.domain.times import SECOND
+from servicedesk.domain.words import begun, joined, say
 from servicedesk.store import calendars as stored_calendars
 from servicedesk.store import people
 from servicedesk.store import policies as stored
@@ -28,12 +29,15 @@ from servicedesk.web.settings_forms import lead_back, number_of, versions_of
 HERE: Final = "/settings/sla"
 MOST: Final = 100
 _DONE: Final = {
-    "made": "The policy is made.",
-    "saved": "Saved. Tickets under it are worked out anew.",
-    "deleted": "Deleted.",
+    "made": say("The policy is made."),
+    "saved": say("Saved. Tickets under it are worked out anew."),
+    "deleted": say("Deleted."),
 }
+_HOW: Final = say("Write it like 4 h or 1 h 30 min, up to ten years")
 _UNITS: Final = {"h": 3600, "min": 60, "m": 60, "s": 1}
 _PART: Final = re.compile(r"(\d{1,9})\s*(h|min|m|s)\b", re.ASCII)
+_NEVER: Final = say("never")
+_ALL: Final = say("all clocks")
 _URGENT_FIRST: Final = tuple(reversed(Priority))
 
 Values = Mapping[str, str | list[str]]
@@ -70,14 +74,14 @@ async def _show(
             "policies": [_shown(policy) | {"teams": followed[policy.id]} for policy in found],
             "standard": None if any(p.is_default for p in found) else _drawn(STANDARD),
             "editing": one,
-            "calendars": [("", "Around the clock"), *names.items()],
+            "calendars": [("", say("Around the clock")), *names.items()],
             "values": values or _values(one.policy if one else STANDARD, one),
         }
 
     extra: Content = {"may_edit": may_edit, "errors": errors or {}, "refusal": refusal, "tried": tried}
     extra["done"] = _DONE.get(call.request.query.get("done", ""))
     extra["promises"] = [(str(promise), wording.promise_label(promise)) for promise in Promise]
-    extra["urgent_first"] = [(str(priority), priority.capitalize()) for priority in _URGENT_FIRST]
+    extra["urgent_first"] = [(str(priority), wording.priority_label(priority)) for priority in _URGENT_FIRST]
     extra["pausable"] = [(str(s), wording.status_label(s)) for s in Status if s in PAUSABLE]
     return await frame.show(call, "policies.html", read, extra=extra, status=status)
 
@@ -99,14 +103,14 @@ def _drawn(policy: Policy) -> Content:
     pauses: dict[str, list[str]] = {}
     for promise in Promise:
         statuses = [s for s in Status if s in policy.pauses.get(promise, ())]
-        said = ", ".join(wording.status_label(s) for s in statuses) or "never"
-        pauses.setdefault(said, []).append(wording.promise_label(promise).lower())
+        said = joined(", ", [wording.status_label(s) for s in statuses]) if statuses else _NEVER
+        pauses.setdefault(said, []).append(wording.promise_within(promise))
     return {
         "name": policy.name,
-        "calendar": policy.calendar.name,
+        "calendar": wording.calendar_name(policy.calendar),
         "rows": rows,
         "pauses": [
-            (said, "all clocks" if len(which) == len(Promise) else ", ".join(which))
+            (said, _ALL if len(which) == len(Promise) else joined(", ", which))
             for said, which in pauses.items()
         ],
     }
@@ -243,15 +247,13 @@ def _by_field(refusal: Refused) -> dict[str, str]:
     """Return what is wrong by the name of the form's field."""
     if not isinstance(refusal, Invalid):
         return {}
-    said = {}
+    said: dict[str, str] = {}
     for error in refusal.errors:
         name, *rest = error.pointer.strip("/").split("/")
         if name == "policy" and rest:  # of a try
             name, *rest = rest
         if name == "targets" and len(rest) > 1:
-            said[f"{rest[0]}_{rest[1].removesuffix('_s')}"] = (
-                "Write it like 4 h or 1 h 30 min, up to ten years"
-            )
+            said[f"{rest[0]}_{rest[1].removesuffix('_s')}"] = _HOW
         else:
-            said["pauses" if name == "pauses" else name] = error.message[:1].upper() + error.message[1:]
+            said["pauses" if name == "pauses" else name] = begun(error.message)
     return said

@@ -2,9 +2,11 @@
 
 import msgspec
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from servicedesk.desk import files as desk
 from servicedesk.domain.files import Category, Content, StoredFile, extension_of, is_absurd, kind_of
+from servicedesk.domain.words import say
 from servicedesk.media import files as media
 from servicedesk.media.files import Media
 from servicedesk.media.jobs import DocumentRead, Entry, Header, Listed, SheetRead, TooMuch
@@ -75,6 +77,20 @@ async def preview(call: Call) -> Preview:
         return await _preview(file, kept)
 
 
+def under(preview: Preview, file: StoredFile, address: str) -> Preview:
+    """Return the preview with its pictures under another address of the file than the API's."""
+    api = f"/api/files/{file.id}"
+    match preview:
+        case ImagePreview():
+            thumbnail_url = preview.thumbnail_url.replace(api, address)
+            return replace(
+                preview, thumbnail_url=thumbnail_url, image_url=preview.image_url.replace(api, address)
+            )
+        case PdfPreview() if preview.image_url is not None:
+            return replace(preview, image_url=preview.image_url.replace(api, address))
+    return preview
+
+
 async def _preview(file: StoredFile, kept: Media) -> Preview:
     extension = extension_of(file.filename)
     if extension in ("csv", "tsv"):
@@ -121,9 +137,10 @@ async def _pdf_preview(file: StoredFile, kept: Media) -> Preview:
 def _archive_preview(file: StoredFile, listed: Listed) -> ArchivePreview:
     warning: str | UnsetType = UNSET
     if is_absurd(file.size, listed.unpacked):
-        warning = (
-            f"This archive would unpack to {wording.file_size(listed.unpacked)},"
-            f" {listed.unpacked // file.size} times its size."
+        warning = say(
+            "This archive would unpack to {size}, {n} times its size.",
+            size=wording.file_size(listed.unpacked),
+            n=listed.unpacked // file.size,
         )
     return ArchivePreview(listed.entries, listed.total, listed.truncated, listed.unpacked, warning)
 
@@ -136,5 +153,5 @@ async def _document_preview(file: StoredFile, kept: Media) -> Preview:
             return TablePreview(rows, truncated, name, sheets)
         case TooMuch(unpacked):
             size = wording.file_size(unpacked)
-            return NoPreview(f"This document would unpack to {size}. It was not opened.")
+            return NoPreview(say("This document would unpack to {size}. It was not opened.", size=size))
     return NoPreview()

@@ -9,6 +9,7 @@ from aiohttp import hdrs, web
 from servicedesk.domain import errors, resumable
 from servicedesk.domain.errors import Refused
 from servicedesk.domain.files import NotScanned
+from servicedesk.web.words import ENGLISH, Words, words
 
 STATUS: Final[dict[type[Refused], int]] = {
     errors.BadJson: 400,
@@ -34,6 +35,8 @@ STATUS: Final[dict[type[Refused], int]] = {
 }
 CONTENT_TYPE: Final = "application/problem+json"
 
+_ENGLISH: Final = words(ENGLISH)
+
 
 def status_of(refusal: Refused) -> int:
     """Return the HTTP status of the refusal's class, or of the nearest class above that has one."""
@@ -43,15 +46,15 @@ def status_of(refusal: Refused) -> int:
     return 400
 
 
-def body_of(refusal: Refused) -> bytes:
-    """Return the problem without its request id, which each answer has of its own."""
+def body_of(refusal: Refused, said: Words) -> bytes:
+    """Return the problem in that language, without its request id, which each answer has of its own."""
     members = _members(status_of(refusal), refusal.code, refusal.title, refusal.detail)
-    return msgspec.json.encode({**members, **refusal.extras})
+    return msgspec.json.encode({**members, **refusal.extras}, enc_hook=said.plain)
 
 
-def answer(refusal: Refused, request_id: str) -> web.Response:
-    """Return the refusal as a response."""
-    response = replayed(status_of(refusal), body_of(refusal), request_id)
+def answer(refusal: Refused, request_id: str, said: Words) -> web.Response:
+    """Return the refusal as a response in that language."""
+    response = replayed(status_of(refusal), body_of(refusal, said), request_id)
     if isinstance(refusal, errors.Unauthenticated):
         response.headers[hdrs.WWW_AUTHENTICATE] = 'Bearer realm="servicedesk"'
     if isinstance(refusal, errors.RateLimited):
@@ -61,11 +64,13 @@ def answer(refusal: Refused, request_id: str) -> web.Response:
     return response
 
 
-def plain(status: int, detail: str, request_id: str, code: str | None = None) -> web.Response:
+def plain(
+    status: int, detail: str, request_id: str, code: str | None = None, said: Words = _ENGLISH
+) -> web.Response:
     """Return a problem that no refusal of the desk stands behind."""
     title = HTTPStatus(status).phrase
     members = _members(status, code or title.lower().replace(" ", "_").replace("-", "_"), title, detail)
-    return replayed(status, msgspec.json.encode(members), request_id)
+    return replayed(status, msgspec.json.encode(members, enc_hook=said.plain), request_id)
 
 
 def replayed(status: int, body: bytes, request_id: str = "") -> web.Response:

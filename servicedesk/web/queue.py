@@ -15,6 +15,7 @@ from servicedesk.domain.people import User
 from servicedesk.domain.saved_views import SavedView
 from servicedesk.domain.tickets import UNRESOLVED, WORKLOAD, Status, Ticket
 from servicedesk.domain.times import Instant
+from servicedesk.domain.words import say
 from servicedesk.store import listing, naming, reading
 from servicedesk.store import saved_views as stored_views
 from servicedesk.store.db import Connection
@@ -50,13 +51,13 @@ _FILTERS: Final = (
 )
 
 SORTS: Final = [
-    ("", "As the view says"),
-    ("-updated_at", "Latest change first"),
-    ("updated_at", "Oldest change first"),
-    ("-created_at", "Newest first"),
-    ("created_at", "Oldest first"),
-    ("-priority", "Most urgent first"),
-    ("due_at", "Due next first"),
+    ("", say("As the view says")),
+    ("-updated_at", say("Latest change first")),
+    ("updated_at", say("Oldest change first")),
+    ("-created_at", say("Newest first")),
+    ("created_at", say("Oldest first")),
+    ("-priority", say("Most urgent first")),
+    ("due_at", say("Due next first")),
 ]
 
 
@@ -76,80 +77,89 @@ class View(NamedTuple):
 STAFF_VIEWS: Final = (
     View(
         "all",
-        "All",
+        say("All"),
         "list",
         {},
-        ("No tickets", "Nothing has come in yet. The first ticket shows here as soon as it does."),
+        (say("No tickets"), say("Nothing has come in yet. The first ticket shows here as soon as it does.")),
     ),
     View(
         "mine",
-        "Mine",
+        say("Mine"),
         "user",
         {"assigned_to": ["me"], "status": _UNRESOLVED},
-        ("Inbox zero", "Nothing is assigned to you. Take the next one from Unassigned with I."),
+        (say("Inbox zero"), say("Nothing is assigned to you. Take the next one from Unassigned with I.")),
     ),
     View(
         "unassigned",
-        "Unassigned",
+        say("Unassigned"),
         "nobody",
         {"assigned_to": ["none"], "status": _UNRESOLVED},
-        ("Everything has somebody", "Every open ticket has an agent."),
+        (say("Everything has somebody"), say("Every open ticket has an agent.")),
     ),
     View(
         "waiting",
-        "Waiting on us",
+        say("Waiting on us"),
         "reply",
         {"status": _OURS, "sort": "updated_at"},
-        ("Nobody is waiting on us", "The word is with the customers."),
+        (say("Nobody is waiting on us"), say("The word is with the customers.")),
     ),
     View(
         "due",
-        "Due soon",
+        say("Due soon"),
         "alarm",
         {"sla": ["at_risk"], "status": _UNRESOLVED, "sort": "due_at"},
-        ("Nothing is due soon", "No promise runs out in the near future."),
+        (say("Nothing is due soon"), say("No promise runs out in the near future.")),
         is_hot=True,
     ),
     View(
         "breached",
-        "Breached",
+        say("Breached"),
         "alert",
         {"sla": ["breached"], "status": _UNRESOLVED, "sort": "due_at"},
-        ("No broken promises", "Every open ticket is within its time."),
+        (say("No broken promises"), say("Every open ticket is within its time.")),
         is_hot=True,
     ),
     View(
         "customer",
-        "Waiting on customer",
+        say("Waiting on customer"),
         "wait",
         {"status": [Status.PENDING]},
-        ("Nobody owes us an answer", "No ticket waits for its requester."),
+        (say("Nobody owes us an answer"), say("No ticket waits for its requester.")),
     ),
     View(
         "resolved",
-        "Recently resolved",
+        say("Recently resolved"),
         "done",
         {"status": [Status.RESOLVED]},
-        ("Nothing resolved of late", "Resolved tickets stay here for a week, then they close by themselves."),
+        (
+            say("Nothing resolved of late"),
+            say("Resolved tickets stay here for a week, then they close by themselves."),
+        ),
     ),
 )
 CUSTOMER_VIEWS: Final = (
-    View("all", "All", "list", {}, ("No tickets", "You have not asked for anything yet.")),
+    View("all", say("All"), "list", {}, (say("No tickets"), say("You have not asked for anything yet."))),
     View(
         "open",
-        "Open",
+        say("Open"),
         "inbox",
         {"status": _UNRESOLVED},
-        ("Nothing open", "Everything you asked for is done."),
+        (say("Nothing open"), say("Everything you asked for is done.")),
     ),
     View(
         "resolved",
-        "Solved",
+        say("Solved"),
         "done",
         {"status": [Status.RESOLVED, Status.CLOSED]},
-        ("Nothing solved yet", "Tickets that are resolved or closed show here."),
+        (say("Nothing solved yet"), say("Tickets that are resolved or closed show here.")),
     ),
 )
+
+
+_FIRST_DUE: Final = say("First answer due")
+_NEXT_DUE: Final = say("Next answer due")
+_SOLVED_DUE: Final = say("Resolution due")
+_NOTHING: Final = (say("Nothing in this view"), say("No ticket is as this view asks for."))
 
 
 class Look(NamedTuple):
@@ -186,8 +196,7 @@ def _saved(view: SavedView) -> View | None:
         query = msgspec.to_builtins(saved_views.query_of(view.content.query))
     except BadParameter:
         return None
-    empty = ("Nothing in this view", "No ticket is as this view asks for.")
-    return View(f"s{view.id}", view.content.name, "eye", query, empty, is_saved=True)
+    return View(f"s{view.id}", view.content.name, "eye", query, _NOTHING, is_saved=True)
 
 
 def look(known: Sequence[View], actor: User, asked: MultiMapping[str]) -> Look:
@@ -252,7 +261,7 @@ def rows(conn: Connection, actor: User, wanted: Look, now: Instant) -> dict[str,
     try:
         asked = naming.with_ids(conn, filter_of(wanted.query, actor, now))
     except BadParameter as refusal:
-        return {"tickets": [], "total": 0, "more": False, "refusal": refusal.detail.removeprefix("q: ")}
+        return {"tickets": [], "total": 0, "more": False, "refusal": refusal.said}
     page = listing.page(conn, asked, wanted.query.sort, None, wanted.shown)
     new = reading.unread(conn, actor.id, [t.id for t in page.tickets], internal=actor.is_staff)
     return {
@@ -277,9 +286,9 @@ def clock(ticket: Ticket, sla: dict[str, Any]) -> dict[str, Any]:
     """Return the clocks with what is due next in words."""
     clocks = ticket.sla
     if ticket.first_response_at is None and clocks.due_at == clocks.first_response_due_at:
-        what = "First answer due"
+        what = _FIRST_DUE
     elif clocks.due_at == clocks.next_response_due_at:
-        what = "Next answer due"
+        what = _NEXT_DUE
     else:
-        what = "Resolution due"
+        what = _SOLVED_DUE
     return {"due_at": sla.get("resolution_due_at"), **sla, "due_what": what}

@@ -1,18 +1,21 @@
 """Templates: how they are found, and what they know beside what a page gives them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import aiohttp_jinja2
 import jinja2
 from aiohttp import web
+from jinja2 import filters
 from markupsafe import Markup
 
 from servicedesk import resources
+from servicedesk.domain.words import Text
 from servicedesk.media import markdown
-from servicedesk.web import wording
+from servicedesk.web import wording, words
 from servicedesk.web.assets import ASSETS, Assets
 from servicedesk.web.keys import SETTINGS
+from servicedesk.web.words import Words
 
 
 def setup(app: web.Application) -> None:
@@ -27,10 +30,14 @@ def setup(app: web.Application) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
         enable_async=False,
+        extensions=["jinja2.ext.i18n"],
+        finalize=_said,
         filters=_FILTERS,
         context_processors=[_from_request],
     )
     environment = aiohttp_jinja2.get_env(app)
+    environment.newstyle_gettext = True  # type: ignore[attr-defined]
+    environment.globals |= {"gettext": _gettext, "ngettext": _ngettext}
     environment.globals["asset"] = assets.url
     environment.globals["modules"] = assets.modules
     environment.globals["desk_name"] = "Service desk"
@@ -38,7 +45,54 @@ def setup(app: web.Application) -> None:
 
 async def _from_request(request: web.Request) -> dict[str, Any]:
     theme = request.cookies.get("theme")
-    return {"theme": theme if theme in ("light", "dark") else None}
+    return {"theme": theme if theme in ("light", "dark") else None, "words": words.of_request(request)}
+
+
+def _language(context: jinja2.runtime.Context) -> Words:
+    """Return the page's language; a part that is drawn without a page is in English."""
+    found: Words = context.get("words") or words.words(words.ENGLISH)
+    return found
+
+
+@jinja2.pass_context
+def _gettext(context: jinja2.runtime.Context, message: str, **values: Any) -> str:
+    return _filled(context, _language(context).gettext(message), values)
+
+
+@jinja2.pass_context
+def _ngettext(context: jinja2.runtime.Context, one: str, many: str, num: int, **values: Any) -> str:
+    return _filled(context, _language(context).ngettext(one, many, num), {"num": num, **values})
+
+
+def _filled(context: jinja2.runtime.Context, text: str, values: dict[str, Any]) -> str:
+    """Return the text with its values, those that are texts in the page's language as well."""
+    said = {name: _said(context, value) for name, value in values.items()}
+    return (Markup(text) if context.eval_ctx.autoescape else text) % said  # noqa: S704 -- values are escaped
+
+
+@jinja2.pass_context
+def _said(context: jinja2.runtime.Context, value: Any) -> Any:
+    """Return what a page shows of the value: a text in the page's language."""
+    return _language(context).say(value) if isinstance(value, Text) else value
+
+
+@jinja2.pass_context
+def _join(
+    context: jinja2.runtime.Context,
+    values: Iterable[Any],
+    between: str = "",
+    attribute: str | int | None = None,
+) -> str:
+    """Join as Jinja does, texts in the page's language."""
+    if attribute is not None:
+        values = map(filters.make_attrgetter(context.environment, attribute), values)
+    said: str = filters.do_join(context.eval_ctx, (_said(context, value) for value in values), between)
+    return said
+
+
+@jinja2.pass_context
+def _lower(context: jinja2.runtime.Context, value: Any) -> str:
+    return filters.do_lower(_said(context, value))
 
 
 def _timed(word: Callable[[int, int], str]) -> Callable[..., str]:
@@ -69,6 +123,9 @@ def _team_name(team_id: int, names: dict[int, str]) -> str:
 
 
 _FILTERS: dict[str, Callable[..., Any]] = {
+    "said": _said,
+    "join": _join,
+    "lower": _lower,
     "ago": _timed(wording.ago),
     "due": _timed(wording.due),
     "due_long": _timed(wording.due_long),
@@ -78,6 +135,15 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "markdown": _markdown,
     "initials": wording.initials,
     "status_label": wording.status_label,
+    "priority_label": wording.priority_label,
+    "priority_word": wording.priority_word,
+    "role_label": wording.role_label,
+    "preset_word": wording.preset_word,
+    "factor_word": wording.factor_word,
+    "clock_label": wording.clock_label,
+    "clock_word": wording.clock_word,
+    "priority_said": wording.priority_said,
+    "verdict_label": wording.verdict_label,
     "exclusion_label": wording.exclusion_label,
     "decision_text": wording.decision_text,
     "barred_label": wording.barred_label,

@@ -24,6 +24,7 @@ from servicedesk.domain.people import Availability
 from servicedesk.domain.replays import Replayed
 from servicedesk.domain.sla import Policy
 from servicedesk.domain.staffing import Staffed
+from servicedesk.domain.words import say
 from servicedesk.media.workers import CannotRender, Workers
 from servicedesk.store import calendars as stored_calendars
 from servicedesk.store import policies as stored_policies
@@ -54,7 +55,7 @@ async def ask(call: Call, question: Question, wanted: type[T]) -> T:
         return await call.app[REPLAYS].ask(question, wanted, patience=PATIENCE)
     except CannotRender as error:
         raise Unavailable(
-            "This could not be worked out in the time that it may take; ask for less."
+            say("This could not be worked out in the time that it may take; ask for less.")
         ) from error
 
 
@@ -72,9 +73,9 @@ class Simulation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def check(self) -> Iterator[FieldError]:
         for name in ("policy", "calendar"):
             if getattr(self, name) is not None and getattr(self, f"{name}_id") is not None:
-                yield FieldError(f"/{name}_id", "conflict", f"is one too many beside {name}")
+                yield FieldError(f"/{name}_id", "conflict", say("is one too many beside {name}", name=name))
         if all(getattr(self, name) is None for name in ("policy", "policy_id", "calendar", "calendar_id")):
-            yield FieldError("/policy", "missing", "or policy_id, calendar or calendar_id is required")
+            yield FieldError("/policy", "missing", say("or policy_id, calendar or calendar_id is required"))
 
 
 async def simulate_promises(call: Call, body: Simulation) -> Replayed:
@@ -143,7 +144,7 @@ async def simulate_staff(call: Call, body: StaffSimulation) -> Staffed:
 def _staff(conn: Connection, agents: dict[str, OtherAgent]) -> dict[int, OtherAgent]:
     known = {str(agent.id): agent.id for agent in stored_replays.agents(conn)}
     if errors := [
-        FieldError(f"/agents/{name}", "unknown_id", "is nobody of the active staff")
+        FieldError(f"/agents/{name}", "unknown_id", say("is nobody of the active staff"))
         for name in agents
         if name not in known
     ]:
@@ -160,7 +161,7 @@ def _period(conn: Connection, first: str | None, last: str | None, now: int) -> 
         return period_of(NumbersQuery(from_=first, to=last), setup.time_zone(conn), now)
     except BadParameter as error:
         name = error.extras["parameter"]
-        raise invalid(f"/{name}", error.detail.removeprefix(f"{name}: ")) from None
+        raise invalid(f"/{name}", error.said) from None
 
 
 def _policy(conn: Connection, body: Simulation) -> Policy | None:
@@ -169,13 +170,13 @@ def _policy(conn: Connection, body: Simulation) -> Policy | None:
         try:
             return desk.resolved(conn, new.policy, new.calendar_id)
         except Invalid:
-            raise invalid("/policy/calendar_id", "is no calendar", "unknown_id") from None
+            raise invalid("/policy/calendar_id", say("is no calendar"), "unknown_id") from None
     if body.policy_id is None:
         return None
     try:
         return stored_policies.get(conn, body.policy_id).policy
     except NotFound:
-        raise invalid("/policy_id", "is no policy", "unknown_id") from None
+        raise invalid("/policy_id", say("is no policy"), "unknown_id") from None
 
 
 def _calendar(conn: Connection, body: Simulation, now: int) -> Calendar | None:
@@ -189,4 +190,4 @@ def _calendar(conn: Connection, body: Simulation, now: int) -> Calendar | None:
     try:
         return stored_calendars.get(conn, body.calendar_id).calendar
     except NotFound:
-        raise invalid("/calendar_id", "is no calendar", "unknown_id") from None
+        raise invalid("/calendar_id", say("is no calendar"), "unknown_id") from None

@@ -34,6 +34,7 @@ from servicedesk.domain.errors import (
 )
 from servicedesk.domain.resumable import KEPT, ChecksumMismatch, UnknownVersion, Upload, WrongOffset
 from servicedesk.domain.times import iso
+from servicedesk.domain.words import say
 from servicedesk.media.resumable import Partial, Partials
 from servicedesk.store import resumable as stored
 from servicedesk.store.db import Connection, Tx
@@ -295,7 +296,7 @@ async def _line(call: Call) -> AsyncIterator[Upload]:
     async with line.alone(call.request.transport):
         upload = call.peek(stored.get, call.thing.id)
         if upload.expires_at <= call.app[CLOCK]():
-            raise NotFound(f"There is no upload {upload.id}.")
+            raise NotFound(say("There is no {what} {id}.", what=say("upload"), id=upload.id))
         yield upload
 
 

@@ -32,15 +32,18 @@ from servicedesk.store import escalation as stored_escalation
 from servicedesk.store import notifications as stored_notifications
 from servicedesk.store import people as stored_people
 from servicedesk.store import policies as stored_policies
+from servicedesk.store import sessions as stored_sessions
 from servicedesk.store import tickets as stored
 from servicedesk.store.macros import MACROS as STORED_MACROS
 from servicedesk.store.saved_views import VIEWS as STORED_VIEWS
 from servicedesk.web import (
     assets,
     asyncapi,
+    audit_pages,
     bulk,
     calendar_pages,
     calendars,
+    desk_pages,
     docs,
     downloads,
     escalation,
@@ -66,11 +69,14 @@ from servicedesk.web import (
     policies,
     policy_pages,
     previews,
+    private_links,
+    public_form,
     replays,
     resumable,
     saved_view_pages,
     saved_views,
     search_pages,
+    session_pages,
     sessions,
     tables,
     tickets,
@@ -78,7 +84,20 @@ from servicedesk.web import (
     watchers,
     what_if_pages,
 )
-from servicedesk.web.api import Kind, Row, by_number, delete, form, get, page, patch, post, put
+from servicedesk.web.api import (
+    Kind,
+    Row,
+    by_number,
+    delete,
+    form,
+    get,
+    link_form,
+    link_page,
+    page,
+    patch,
+    post,
+    put,
+)
 from servicedesk.web.lists import Page, Paging
 
 TICKET: Final = by_number(stored.get)
@@ -87,6 +106,7 @@ USER: Final = by_number(stored_people.get)
 ESCALATION_POLICY: Final = by_number(stored_escalation.get)
 CALENDAR: Final = by_number(stored_calendars.get)
 POLICY: Final = by_number(stored_policies.get)
+SESSION: Final = by_number(stored_sessions.get)
 MACRO: Final = by_number(STORED_MACROS.get)
 VIEW: Final = by_number(STORED_VIEWS.get)
 TEAM: Final = by_number(stored_people.team)
@@ -706,7 +726,12 @@ PAGES: Final = (
     page("/settings/macros", macro_pages.page, who=Verb.USE_MACROS),
     page("/tickets/{id}/macros", macro_pages.on_ticket, who=Verb.NOTE, on=TICKET),
     page("/settings/views", saved_view_pages.page, who=Verb.SEE_VIEWS),
+    page("/settings/all", desk_pages.index, who=Verb.SEE_PEOPLE),
+    page("/settings/desk", desk_pages.page, who=Verb.EDIT_DESK),
+    page("/settings/sessions", session_pages.page, who=Verb.SEE_SESSIONS),
+    page("/settings/audit", audit_pages.page, who=Verb.SEE_AUDIT),
     page("/style", docs.style, who=Verb.ANYTHING),
+    page("/new", public_form.show, who=None),
     page("/login", people_pages.login, who=None),
     page("/setup", people_pages.setup, who=None),
     page("/api/docs", docs.show, who=None),
@@ -715,6 +740,7 @@ PAGES: Final = (
 )
 
 FORMS: Final = (
+    form("/new", public_form.send, who=None),
     form("/login", forms.log_in, who=None),
     form("/setup", forms.set_up, who=None),
     form("/logout", forms.log_out, who=Verb.ANYTHING),
@@ -728,6 +754,7 @@ FORMS: Final = (
     form("/tickets/{id}/details", forms.edit_details, who=Verb.EDIT_TICKET, on=TICKET),
     form("/tickets/{id}/watch", forms.watch, who=Verb.WATCH, on=TICKET),
     form("/tickets/{id}/acknowledge", forms.acknowledge, who=Verb.ESCALATE, on=TICKET),
+    form("/tickets/{id}/link/end", private_links.end, who=Verb.EDIT_TICKET, on=TICKET),
     form("/tickets/{id}/escalate", forms.escalate, who=Verb.ESCALATE, on=TICKET),
     post("/tickets/{id}/read", forms.mark_read, body=forms.Seen, who=Verb.SEE, on=TICKET, kind=Kind.PAGE),
     put("/tickets/{id}/drafts", forms.keep_draft, body=forms.Draft, who=Verb.SEE, on=TICKET, kind=Kind.PAGE),
@@ -737,6 +764,7 @@ FORMS: Final = (
     form("/settings/me", forms.edit_me, who=Verb.EDIT_PERSON),
     form("/settings/password", forms.change_password, who=Verb.ANYTHING),
     form("/settings/look", forms.set_look, who=Verb.ANYTHING),
+    form("/settings/words", forms.choose_words, who=Verb.ANYTHING),
     form("/settings/tokens", forms.make_token, who=Verb.ANYTHING),
     form("/settings/tokens/{id}/delete", forms.delete_token, who=Verb.ANYTHING),
     form("/settings/sla", policy_pages.make, who=Verb.EDIT_SLA),
@@ -767,6 +795,9 @@ FORMS: Final = (
     form("/settings/views", saved_view_pages.make, who=Verb.EDIT_VIEWS),
     form("/settings/views/{id}", saved_view_pages.save, who=Verb.EDIT_VIEWS, on=VIEW),
     form("/settings/views/{id}/delete", saved_view_pages.delete, who=Verb.EDIT_VIEWS, on=VIEW),
+    form("/settings/desk", desk_pages.save, who=Verb.EDIT_DESK),
+    form("/settings/sessions/end-others", session_pages.end_others, who=Verb.ANYTHING),
+    form("/settings/sessions/{id}/end", session_pages.end, who=Verb.END_SESSION, on=SESSION),
     form("/theme", forms.set_theme, who=Verb.ANYTHING),
     form("/availability", forms.set_availability, who=Verb.EDIT_PERSON),
     form("/numbers/what-if", what_if_pages.ask, who=Verb.EDIT_TEAMS),
@@ -774,6 +805,16 @@ FORMS: Final = (
     form("/people/{id}", forms.edit_person, who=Verb.EDIT_PERSON, on=USER),
     form("/teams", forms.add_team, who=Verb.EDIT_TEAMS),
     form("/teams/{id}", forms.edit_team, who=Verb.EDIT_TEAMS, on=TEAM),
+)
+
+LINKS: Final = (
+    link_page("/t/{token}", private_links.ticket, who=Verb.SEE, on=TICKET),
+    link_form("/t/{token}/messages", private_links.reply, who=Verb.REPLY, on=TICKET),
+    link_form("/t/{token}/status", private_links.move, who=Verb.MOVE, on=TICKET),
+    link_page("/t/{token}/view/{id}", private_links.view_file, who=Verb.SEE, on=files.load),
+    link_page("/t/{token}/files/{id}/download", downloads.download, who=Verb.SEE, on=files.load),
+    link_page("/t/{token}/files/{id}/thumbnail", downloads.thumbnail, who=Verb.SEE, on=files.load),
+    link_page("/t/{token}/files/{id}/picture", downloads.picture, who=Verb.SEE, on=files.load),
 )
 
 ROWS: Final[tuple[Row, ...]] = (
@@ -793,4 +834,5 @@ ROWS: Final[tuple[Row, ...]] = (
     *LIVE,
     *PAGES,
     *FORMS,
+    *LINKS,
 )

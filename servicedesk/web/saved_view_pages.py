@@ -10,6 +10,7 @@ from multidict import MultiMapping
 from servicedesk.domain import views
 from servicedesk.domain.errors import Invalid, Refused
 from servicedesk.domain.people import SUPERVISORS
+from servicedesk.domain.words import say
 from servicedesk.store import saved_views as stored
 from servicedesk.store.db import Connection
 from servicedesk.web import auth, decode, frame, problems, saved_views
@@ -17,7 +18,7 @@ from servicedesk.web.api import Call
 from servicedesk.web.frame import Content
 
 HERE: Final = "/settings/views"
-_DONE: Final = {"saved": "Saved.", "deleted": "Deleted."}
+_DONE: Final = {"saved": say("Saved."), "deleted": say("Deleted.")}
 
 
 async def page(call: Call) -> web.Response:

@@ -17,6 +17,7 @@ from servicedesk.domain.people import Availability, Role, User
 from servicedesk.domain.saved_views import ASKED_EACH_TIME, QUERY_MAX, Content
 from servicedesk.domain.times import Instant
 from servicedesk.domain.views import SavedViewBody
+from servicedesk.domain.words import say
 from servicedesk.store import naming
 from servicedesk.store.db import Connection, Tx
 from servicedesk.store.saved_views import VIEWS
@@ -35,7 +36,7 @@ def query_of(text: str) -> TicketQuery:
     values = MultiDict(parse_qsl(text.strip().removeprefix("?"), keep_blank_values=True))
     for name in ASKED_EACH_TIME:
         if name in values:
-            raise BadParameter(name, f"{name}: says how a list is read, not what is in it.")
+            raise BadParameter.of(name, say("says how a list is read, not what is in it."))
     return decode.parameters(values, TicketQuery)
 
 

@@ -35,7 +35,7 @@ async def page(call: Call) -> web.Response:
         try:
             return content | (_found(conn, call.actor, typed, limit, call.now) if typed else {})
         except BadParameter as refusal:
-            return content | {"refusal": refusal.detail.removeprefix("q: ")}
+            return content | {"refusal": refusal.said}
 
     template = "part_results.html" if asked.get("part") == "results" else "search.html"
     return await frame.show(call, template, read)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Annotated, Final
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from servicedesk.desk import sessions as desk
 from servicedesk.domain import views
@@ -16,11 +16,13 @@ from servicedesk.domain.passwords import password_errors
 from servicedesk.domain.people import User, fold
 from servicedesk.domain.times import DAY, LATEST, SECOND, Instant, iso, iso_or_none, parse
 from servicedesk.domain.views import UserBody
+from servicedesk.domain.words import say
 from servicedesk.store import sessions as stored
 from servicedesk.store.sessions import Known, Token
 from servicedesk.web import auth, lists
 from servicedesk.web.api import Call
 from servicedesk.web.decode import checked
+from servicedesk.web.failures import FAILURES
 from servicedesk.web.fields import OneLine
 from servicedesk.web.keys import CLOCK, DB
 from servicedesk.web.lists import Paging
@@ -31,6 +33,7 @@ log = logging.getLogger(__name__)
 
 TICKET_LASTS: Final = 30 * SECOND
 TICKETS_MAX: Final = 10_000
+AGENT_MAX: Final = 200
 SWEEP_EVERY: Final = 60.0
 """Seconds between two looks for sessions that have expired."""
 
@@ -40,7 +43,7 @@ def _moment(text: str, pointer: str) -> Iterator[FieldError]:
         if not 0 <= parse(text) <= LATEST:
             raise ValueError
     except ValueError:
-        yield FieldError(pointer, "invalid", "must be a moment like 2026-11-23T09:30:00Z")
+        yield FieldError(pointer, "invalid", say("must be a moment like 2026-11-23T09:30:00Z"))
 
 
 NewPassword = Annotated[str, checked(password_errors)]
@@ -123,7 +126,7 @@ async def create_token(call: Call, body: NewToken) -> TokenBody:
     """Make a token for a program that acts as me."""
     expires_at = parse(body.expires_at) if body.expires_at else None
     if expires_at is not None and expires_at <= call.now:
-        raise invalid("/expires_at", "must lie in the future")
+        raise invalid("/expires_at", say("must lie in the future"))
     token = auth.new_token()
     hashed = auth.hash_of(token)
     made = await call.write(desk.create_token, call.actor, hashed, body.name.strip(), call.now, expires_at)
@@ -165,15 +168,22 @@ async def ws_ticket(call: Call) -> WsTicketBody:
 async def log_in(call: Call, email: str, password: str) -> Opened:
     """Open a session. Raises BadCredentials, or RateLimited when there were too many wrong guesses."""
     user, hashed = call.peek(desk.credentials, email)
-    await _check(call, fold(email), hashed, password, BadCredentials())
+    await _check(call, fold(email), user, hashed, password, BadCredentials())
     if user is None or hashed is None:
         raise BadCredentials()
     renewed = await call.app[HASHER].hash(password) if call.app[HASHER].is_outdated(hashed) else None
     opened = auth.new_token()
     expires_at = call.now + call.settings.session_days * DAY
-    # Not call.write: a full disk stops changes, not people who want to read.
-    known = await call.db.write(
-        desk.open_session, user.id, hashed, auth.hash_of(opened), call.now, expires_at, renewed=renewed
+    known = await call.write_anyway(
+        desk.open_session,
+        user.id,
+        hashed,
+        auth.hash_of(opened),
+        call.now,
+        expires_at,
+        renewed=renewed,
+        address=auth.client_address(call.request),
+        agent=_agent(call.request),
     )
     return Opened(opened, expires_at, known)
 
@@ -189,8 +199,8 @@ async def start_session(call: Call, response: web.StreamResponse, email: str, pa
 async def log_out(call: Call, response: web.StreamResponse) -> None:
     """End the caller's session and take the cookie back."""
     caller = call.caller
-    if caller is not None:
-        await call.db.write(desk.close_session, Known(caller.user, caller.session_id, caller.kind))
+    if caller is not None and caller.kind is not None:
+        await call.write_anyway(desk.close_session, Known(caller.user, caller.session_id, caller.kind))
     auth.drop_session(call.request, response)
 
 
@@ -255,26 +265,45 @@ async def _sweep(app: web.Application) -> None:
                 log.warning("expired sessions stay for now: the disk is full")
 
 
-async def _check(call: Call, account: str, hashed: str | None, password: str, refusal: Refused) -> None:
+async def _check(
+    call: Call, account: str, user: User | None, hashed: str | None, password: str, refusal: Refused
+) -> None:
     """Raise the refusal for a wrong password, RateLimited for one that may not be tried now."""
     address = auth.client_address(call.request)
+    wrong: Refused | None = None
     async with call.app[THROTTLE].guess(account, address) as guess:
         if not await call.app[HASHER].matches(hashed, password):
-            raise guess.failed(refusal)
+            wrong = guess.failed(refusal)
+    if wrong is not None:
+        await _list(call, account, address, user)
+        raise wrong
+
+
+async def _list(call: Call, account: str, address: str, user: User | None) -> None:
+    unlisted = call.app[FAILURES].listed(account, address)
+    if unlisted is not None:
+        with contextlib.suppress(StorageFull):
+            await call.write_anyway(desk.refuse, user, unlisted)
+
+
+def _agent(request: web.Request) -> str:
+    """Return how the browser or program calls itself, shortened."""
+    text = "".join(filter(str.isprintable, request.headers.get(hdrs.USER_AGENT, "")))
+    return text[:AGENT_MAX].strip()
 
 
 async def _hash_of_present(call: Call, user: User, password: str, refusal: Refused) -> str:
     """Return the hash of the person's present password, which they just typed."""
     _, hashed = call.peek(desk.credentials, user.email)
-    await _check(call, fold(user.email), hashed, password, refusal)
+    await _check(call, fold(user.email), user, hashed, password, refusal)
     assert hashed is not None
     return hashed
 
 
 async def _end_present(call: Call) -> None:
     caller = call.caller
-    if caller is not None and caller.csrf_token is not None:
-        await call.db.write(desk.close_session, Known(caller.user, caller.session_id, caller.kind))
+    if caller is not None and caller.kind is not None and caller.csrf_token is not None:
+        await call.write_anyway(desk.close_session, Known(caller.user, caller.session_id, caller.kind))
 
 
 def _token(shown: Token) -> TokenBody:

@@ -1,11 +1,19 @@
 """What the forms of the settings have in common: each changes something and leads back to its page."""
 
 from collections.abc import Awaitable, Callable
+from functools import cache
+from zoneinfo import available_timezones
 
 from aiohttp import web
 from multidict import MultiMapping
 
 from servicedesk.domain.errors import Refused
+
+
+@cache
+def zones() -> tuple[str, ...]:
+    """Return the time zones to choose from."""
+    return tuple(sorted(zone for zone in available_timezones() if "/" in zone or zone == "UTC"))
 
 
 def number_of(text: str) -> int | None:

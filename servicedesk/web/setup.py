@@ -12,12 +12,14 @@ from msgspec import Meta
 
 from servicedesk.demo import filling
 from servicedesk.desk import setup as desk
+from servicedesk.desk import welcome
 from servicedesk.domain.errors import NotFound
 from servicedesk.domain.passwords import password_errors
 from servicedesk.domain.people import User
 from servicedesk.domain.times import MINUTE, Instant
+from servicedesk.domain.words import say
 from servicedesk.store import people
-from servicedesk.web import auth, decode, sessions
+from servicedesk.web import auth, decode, sessions, words
 from servicedesk.web.api import Call
 from servicedesk.web.decode import checked
 from servicedesk.web.fields import Email, OneLine
@@ -71,7 +73,7 @@ def require_link(call: Call) -> None:
     """Raise NotFound unless the request shows the link of a desk that has no user."""
     token = call.request.query.get("token", "")
     if not (is_needed(call.app) and call.app[SETUP_LINK].fits(token)):
-        raise NotFound("This link is not valid any more; a new one is printed when the desk starts.")
+        raise NotFound(say("This link is not valid any more; a new one is printed when the desk starts."))
 
 
 async def finish(call: Call, response: web.StreamResponse, fields: Mapping[str, str]) -> User:
@@ -86,12 +88,22 @@ async def finish(call: Call, response: web.StreamResponse, fields: Mapping[str, 
         desk_name=form.desk_name,
         time_zone=form.time_zone,
         team=form.team,
+        welcome=_welcome(call, form.desk_name),
     )
     admin = await call.write(desk.begin, start, at=call.now)
     if form.demo:
         await _fill(call, start.password_hash)
     await sessions.start_session(call, response, form.email, form.password)
     return admin
+
+
+def _welcome(call: Call, desk_name: str) -> welcome.Welcome:
+    """Return the first ticket in the language of whoever sets the desk up."""
+    said = words.of_request(call.request)
+    steps = "\n".join(f"- {said.say(step)}" for step in welcome.STEPS)
+    paragraphs = [said.say(paragraph) for paragraph in welcome.PARAGRAPHS]
+    name = desk_name.strip() or desk.DEFAULT_NAME
+    return welcome.Welcome(said.say(welcome.TITLE), "\n\n".join([*paragraphs, steps]), name)
 
 
 async def _fill(call: Call, password_hash: str) -> None:

@@ -1,11 +1,15 @@
 """Lists and numbers as tables for a spreadsheet."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from aiohttp import hdrs, web
 
+from servicedesk.desk import audit
+from servicedesk.domain.audit import Action, Noun, Subject
+from servicedesk.domain.errors import StorageFull
 from servicedesk.domain.numbers import Numbers
 from servicedesk.domain.tables import Cell, csv_of
 from servicedesk.domain.views import TicketBody
@@ -56,6 +60,15 @@ def numbers(call: Call, found: Numbers, name: str) -> web.Response:
     for measure in ("created", "resolved", "backlog"):
         rows += [(f"daily_{measure}", day.date.isoformat(), getattr(day, measure)) for day in found.daily]
     return web.Response(text=_MARK + csv_of(rows), content_type=TYPE, charset="utf-8", headers=_named(name))
+
+
+async def record(call: Call, name: str, **details: int) -> None:
+    """Write down that the table leaves the desk."""
+    if call.request.method == hdrs.METH_HEAD:
+        return
+    subject = Subject(Noun.TABLE, name=name)
+    with contextlib.suppress(StorageFull):
+        await call.write_anyway(lambda tx: audit.record(tx, Action.EXPORTED, subject, details))
 
 
 async def streamed(

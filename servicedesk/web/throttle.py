@@ -1,4 +1,4 @@
-"""How often somebody may guess a password."""
+"""How often somebody may guess a password, and how often write without an account."""
 
 import asyncio
 from collections import OrderedDict, deque
@@ -10,10 +10,14 @@ from aiohttp import web
 
 from servicedesk.domain.errors import RateLimited, Refused
 from servicedesk.domain.times import MINUTE, SECOND, Instant
+from servicedesk.domain.words import count, say
 
 GUESSES: Final = 20
 WINDOW: Final = 15 * MINUTE
 PAUSE: Final = 30 * SECOND
+LETTERS: Final = 10
+"""What one address may send to the public form in a window; what was refused for a mistake counts as well."""
+LETTERS_OF_ALL: Final = 200
 KEPT: Final = 20_000
 """Accounts, and addresses, that are remembered at a time."""
 
@@ -118,9 +122,46 @@ def _tries(known: OrderedDict[str, _Tries], key: str) -> _Tries:
     return tries
 
 
+class Letters:
+    """Admits so much that guests send in 15 minutes: from an address, and from all of them."""
+
+    def __init__(self, clock: Callable[[], Instant]) -> None:
+        self._clock = clock
+        self._all: deque[Instant] = deque()
+        self._addresses: OrderedDict[str, deque[Instant]] = OrderedDict()
+
+    def admit(self, address: str) -> None:
+        """Count what somebody sends from there. Raises RateLimited, and then counts nothing."""
+        now = self._clock()
+        theirs = self._addresses.setdefault(address, deque())
+        self._addresses.move_to_end(address)
+        if len(self._addresses) > KEPT:
+            self._addresses.popitem(last=False)
+        for sent, most in ((theirs, LETTERS), (self._all, LETTERS_OF_ALL)):
+            while sent and sent[0] <= now - WINDOW:
+                sent.popleft()
+            if len(sent) >= most:
+                raise _too_many_letters(sent[0] + WINDOW - now)
+        theirs.append(now)
+        self._all.append(now)
+
+
+def _too_many_letters(milliseconds: int) -> RateLimited:
+    minutes = -(-milliseconds // MINUTE)
+    words = count(
+        "Too much was sent from where you are. Please try again in {n} minute.",
+        "Too much was sent from where you are. Please try again in {n} minutes.",
+        minutes,
+    )
+    return RateLimited(words, milliseconds)
+
+
 def _paused(milliseconds: int) -> RateLimited:
     seconds = -(-milliseconds // SECOND)
-    return RateLimited(f"Too many wrong guesses; try again in {seconds} s.", milliseconds)
+    return RateLimited(
+        say("Too many wrong guesses; try again in {seconds} s.", seconds=seconds), milliseconds
+    )
 
 
 THROTTLE = web.AppKey("throttle", Throttle)
+LETTER_BOX = web.AppKey("letter_box", Letters)

@@ -15,6 +15,7 @@ from servicedesk.domain.access import Verb, may
 from servicedesk.domain.errors import FieldError
 from servicedesk.domain.tickets import Priority, Status, Ticket
 from servicedesk.domain.views import ChangeBody, TicketBody
+from servicedesk.domain.words import say
 from servicedesk.domain.workflow import Workflow
 from servicedesk.store import history
 from servicedesk.store.db import Tx
@@ -83,7 +84,7 @@ class Assign(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def check(self) -> Iterator[FieldError]:
         if self.auto == (self.assigned_to is not UNSET):
-            yield FieldError("/assigned_to", "invalid", "give either assigned_to or auto: true")
+            yield FieldError("/assigned_to", "invalid", say("give either assigned_to or auto: true"))
 
 
 class Escalate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -22,6 +22,7 @@ from servicedesk.domain.errors import (
     Refused,
 )
 from servicedesk.domain.views import FileBody
+from servicedesk.domain.words import say
 from servicedesk.media import sniff
 from servicedesk.media.blobs import PIECE, Draft
 from servicedesk.web import auth, decode, intake, pace
@@ -108,7 +109,7 @@ async def _from_form(call: Call, draft: Draft) -> None:
 def _admitted(call: Call) -> AbstractContextManager[None]:
     announced = call.request.content_length or 0
     if announced > LIMITS.max_size + FORM_MAX:
-        raise rules.FileTooLarge("A file", LIMITS.max_size)
+        raise rules.FileTooLarge(say("A file"), LIMITS.max_size)
     return call.app[ADMISSION].one(call.actor, announced)
 
 
@@ -120,26 +121,28 @@ async def _receive(call: Call, draft: Draft, fields: set[str]) -> Sent:
         async for part in Form(call.request, lane.read).parts():
             name = part.name[:FIELD_MAX].encode(errors="replace").decode()
             if name in seen:
-                sent.note(name, "repeated", "is given twice")
+                sent.note(name, "repeated", say("is given twice"))
             elif name == "file":
                 await _receive_file(call, draft, part, sent)
             elif name in fields:
                 await _receive_field(part, name, sent)
             else:
-                sent.note(name, "unknown", "is not a field here")
+                sent.note(name, "unknown", say("is not a field here"))
             seen.add(name)
     return sent
 
 
 async def _receive_file(call: Call, draft: Draft, part: Part, sent: Sent) -> None:
     if part.filename is None:
-        sent.note("file", "invalid", "must be a file with a name")
+        sent.note("file", "invalid", say("must be a file with a name"))
         return
     sent.filename = part.filename
     most = LIMITS.size_of(rules.category_of(part.filename.strip()))
     async for piece in part.pieces():
         if draft.size + len(piece) > most:
-            raise rules.FileTooLarge("An image" if most == LIMITS.max_image_size else "A file", most)
+            raise rules.FileTooLarge(
+                say("An image") if most == LIMITS.max_image_size else say("A file"), most
+            )
         await draft.write(piece)
         require_room_for_upload(call.app, 0)
 
@@ -147,14 +150,14 @@ async def _receive_file(call: Call, draft: Draft, part: Part, sent: Sent) -> Non
 async def _receive_field(part: Part, name: str, sent: Sent) -> None:
     value = None if part.filename is not None else await part.text(FIELD_MAX)
     if value is None:
-        sent.note(name, "invalid", "must be a short text")
+        sent.note(name, "invalid", say("must be a short text"))
     else:
         sent.fields[name] = value
 
 
 async def _kept(call: Call, draft: Draft, sent: Sent, place: Place) -> FileBody:
     if sent.errors or sent.filename is None:
-        raise Invalid(sent.errors or [FieldError("/file", "missing", "is required")])
+        raise Invalid(sent.errors or [FieldError("/file", "missing", say("is required"))])
     return await intake.keep(call, draft, sent.filename, place)
 
 
@@ -173,11 +176,11 @@ def place_of(call: Call, sent: Sent) -> Place:
     if ticket_id is not None:
         call.peek(desk_tickets.seen, ticket_id, call.actor)
     elif "ticket_id" not in sent.fields and not any(e.pointer == "/ticket_id" for e in sent.errors):
-        sent.note("ticket_id", "missing", "is required")
+        sent.note("ticket_id", "missing", say("is required"))
     if is_internal:
         require(call.actor, Verb.UPLOAD_INTERNAL)
     if sent.filename is None and not any(e.pointer == "/file" for e in sent.errors):
-        sent.note("file", "missing", "is required")
+        sent.note("file", "missing", say("is required"))
     if sent.errors or ticket_id is None:
         raise Invalid(sent.errors)
     return Place(ticket_id, message_id, is_internal)
@@ -186,7 +189,7 @@ def place_of(call: Call, sent: Sent) -> Place:
 def _flag(sent: Sent, name: str) -> bool:
     value = sent.fields.get(name, "false")
     if value not in ("true", "false"):
-        sent.note(name, "invalid", "must be true or false")
+        sent.note(name, "invalid", say("must be true or false"))
     return value == "true"
 
 
@@ -196,7 +199,7 @@ def _number(sent: Sent, name: str) -> int | None:
         return None
     if re.fullmatch(r"[1-9][0-9]{0,15}", value) and int(value) <= ID_MAX:
         return int(value)
-    sent.note(name, "invalid", "must be an id")
+    sent.note(name, "invalid", say("must be an id"))
     return None
 
 
@@ -219,7 +222,7 @@ class Candidates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def check(self) -> Iterator[FieldError]:
         for number, file in enumerate(self.files):
             if file.head is not None and _bytes(file.head) is None:
-                message = f"must be base64 of at most {sniff.HEAD} bytes"
+                message = say("must be base64 of at most {most} bytes", most=sniff.HEAD)
                 yield FieldError(f"/files/{number}/head", "invalid", message)
 
 
@@ -278,10 +281,10 @@ async def _judged_form(call: Call) -> tuple[list[Judgement], int | None, bytes]:
         elif name == "ticket_id" and name not in sent.fields:
             await _receive_field(part, name, sent)
         else:
-            sent.note(name, "unknown", "is not a field here")
+            sent.note(name, "unknown", say("is not a field here"))
     ticket_id = _number(sent, "ticket_id")
     if not 1 <= len(files) <= VALIDATED_MAX:
-        sent.note("files", "invalid", f"must be 1 to {VALIDATED_MAX} files")
+        sent.note("files", "invalid", say("must be 1 to {most} files", most=VALIDATED_MAX))
     if sent.errors:
         raise Invalid(sent.errors)
     said.update(repr(ticket_id).encode())

@@ -11,15 +11,19 @@ from servicedesk.domain.assignment import WEIGHT_MAX, FactorName
 from servicedesk.domain.errors import Invalid, Refused
 from servicedesk.domain.people import Availability
 from servicedesk.domain.staffing import Agent, Staffed
+from servicedesk.domain.words import begun, say
 from servicedesk.store import replays as stored
 from servicedesk.store.db import Connection
 from servicedesk.web import auth, decode, frame, problems, replays, wording
 from servicedesk.web.api import Call, encode
 from servicedesk.web.frame import Content
 
-_AVAILABILITIES: Final = ((str(Availability.AVAILABLE), "Available"), (str(Availability.AWAY), "Away"))
+_AVAILABILITIES: Final = (
+    (str(Availability.AVAILABLE), say("Available")),
+    (str(Availability.AWAY), say("Away")),
+)
 
-_SEE_BELOW: Final = "Something below makes no sense as it is."
+_SEE_BELOW: Final = say("Something below makes no sense as it is.")
 
 
 async def page(call: Call) -> web.Response:
@@ -105,6 +109,10 @@ def _row(agent: Agent, typed: Mapping[str, str]) -> Content:
     return {"id": agent.id, "name": agent.name, **shown, "is_changed": shown != now}
 
 
+def _number_to(most: int) -> str:
+    return say("a number from 0 to {most}", most=most)
+
+
 def _by_field(refusal: Refused | None) -> dict[str, str]:
     """Return what is wrong by the name of the form's field."""
     if not isinstance(refusal, Invalid):
@@ -114,11 +122,11 @@ def _by_field(refusal: Refused | None) -> dict[str, str]:
         name, *rest = error.pointer.strip("/").split("/")
         message = error.message
         if name == "weights" and rest:
-            name, message = f"weight_{rest[0]}", f"a number from 0 to {WEIGHT_MAX}"
+            name, message = f"weight_{rest[0]}", _number_to(WEIGHT_MAX)
         elif name == "weights":
-            message = f"the weights {message}"
+            message = say("the weights {wrong}", wrong=message)
         elif name == "agents" and len(rest) > 1:
             name = f"{rest[1]}_{rest[0]}"
-            message = "a number from 0 to 1000" if rest[1] == "max_tickets" else message
-        said[name] = message[:1].upper() + message[1:]
+            message = _number_to(1000) if rest[1] == "max_tickets" else message
+        said[name] = begun(message)
     return said

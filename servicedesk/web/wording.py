@@ -5,22 +5,52 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, tzinfo
 from typing import Any, Final
 
-from servicedesk.domain.assignment import BarredBy
+from servicedesk.domain.assignment import BarredBy, FactorName
+from servicedesk.domain.calendars import ALWAYS, Calendar
 from servicedesk.domain.escalation import Target, Tier, WhenKind
-from servicedesk.domain.people import Preset
+from servicedesk.domain.people import Preset, Role
+from servicedesk.domain.sla import Promise
 from servicedesk.domain.tickets import Priority, Status
 from servicedesk.domain.times import DAY, HOUR, MINUTE, SECOND, Instant, parse
+from servicedesk.domain.words import begun, joined, say
 from servicedesk.domain.workflow import FACES
 
+_PRIORITIES: Final = {
+    Priority.LOW: (say("Low"), say("low")),
+    Priority.MEDIUM: (say("Medium"), say("medium")),
+    Priority.HIGH: (say("High"), say("high")),
+    Priority.CRITICAL: (say("Critical"), say("critical")),
+}
+_ROLES: Final = {
+    Role.ADMIN: say("Admin"),
+    Role.SUPERVISOR: say("Supervisor"),
+    Role.AGENT: say("Agent"),
+    Role.CUSTOMER: say("Customer"),
+}
 STATUSES: Final = [(str(status), FACES[status].label) for status in Status]
-PRIORITIES: Final = [(str(priority), priority.capitalize()) for priority in Priority]
+PRIORITIES: Final = [(str(priority), _PRIORITIES[priority][0]) for priority in Priority]
 
-MONTHS: Final = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sept", "Oct", "Nov", "Dec"]
+MONTHS: Final = (
+    say("Jan"),
+    say("Feb"),
+    say("Mar"),
+    say("Apr"),
+    say("May"),
+    say("Jun"),
+    say("Jul"),
+    say("Aug"),
+    say("Sept"),
+    say("Oct"),
+    say("Nov"),
+    say("Dec"),
+)
+_NOW: Final = say("now")
+_NO_TIME: Final = say("< 1 min")
 _FILE_ICONS: Final = {"image": "image", "archive": "archive", "code": "code", "log": "log"}
 _SCANS: Final = {
-    "pending": "being checked for viruses",
-    "error": "could not be checked for viruses yet",
-    "infected": "virus found",
+    "pending": say("being checked for viruses"),
+    "error": say("could not be checked for viruses yet"),
+    "infected": say("virus found"),
 }
 _CHANGE_ICONS: Final = {
     "created": "plus",
@@ -32,73 +62,116 @@ _CHANGE_ICONS: Final = {
     "sla": "clock",
 }
 _PROMISES: Final = {
-    "first_response": "First answer",
-    "next_response": "Next answer",
-    "resolution": "Resolution",
+    Promise.FIRST_RESPONSE: (say("First answer"), say("first answer")),
+    Promise.NEXT_RESPONSE: (say("Next answer"), say("next answer")),
+    Promise.RESOLUTION: (say("Resolution"), say("resolution")),
 }
+"""What a clock is called: alone, and within a sentence."""
 _TARGETS: Final = {
-    Target.ASSIGNEE: "the assignee",
-    Target.LEAD: "the team's lead",
-    Target.TEAM: "the team",
+    Target.ASSIGNEE: say("the assignee"),
+    Target.LEAD: say("the team's lead"),
+    Target.TEAM: say("the team"),
 }
 _ACTIONS: Final = {
-    "notify": ("notify", "notified"),
-    "raise_priority": ("raise the priority", "raised the priority"),
-    "reassign": ("reassign", "reassigned"),
-    "tag": ("tag", "tagged"),
+    "notify": (say("notify"), say("notified")),
+    "raise_priority": (say("raise the priority"), say("raised the priority")),
+    "reassign": (say("reassign"), say("reassigned")),
 }
 _OCCASIONS: Final = {
-    "requested": "when somebody asked",
-    "became_free": "after it had waited",
-    "returned": "after its agent had said nothing for too long",
-    "reopened": "when it was reopened",
-    "escalated": "when it was escalated",
+    "requested": say("when somebody asked"),
+    "became_free": say("after it had waited"),
+    "returned": say("after its agent had said nothing for too long"),
+    "reopened": say("when it was reopened"),
+    "escalated": say("when it was escalated"),
 }
 _BARRED: Final = {
-    BarredBy.RETURNED: "said nothing for too long",
-    BarredBy.BY_HAND: "set by hand",
+    BarredBy.RETURNED: say("said nothing for too long"),
+    BarredBy.BY_HAND: say("set by hand"),
 }
 _EXCLUSIONS: Final = {
-    "inactive": "deactivated",
-    "away": "away",
-    "at_capacity": "has as many tickets as they take",
-    "missing_skill": "lacks a skill",
-    "not_in_team": "not in the team",
-    "outside_hours": "outside working hours",
-    "excluded": "not to get this ticket",
+    "inactive": say("deactivated"),
+    "away": say("away"),
+    "at_capacity": say("has as many tickets as they take"),
+    "missing_skill": say("lacks a skill"),
+    "not_in_team": say("not in the team"),
+    "outside_hours": say("outside working hours"),
+    "excluded": say("not to get this ticket"),
 }
+_FACTORS: Final = {
+    FactorName.SPARE_CAPACITY: (say("Spare capacity"), say("spare capacity")),
+    FactorName.IDLE_TIME: (say("Idle time"), say("idle time")),
+    FactorName.SKILLS: (say("Skills"), say("skills")),
+    FactorName.CONTINUITY: (say("Continuity"), say("continuity")),
+}
+_PRESETS: Final = {
+    Preset.BALANCED: say("balanced"),
+    Preset.ROUND_ROBIN: say("round robin"),
+    Preset.SKILLS: say("skills"),
+    Preset.MANUAL: say("manual"),
+}
+_CLOCKS: Final = {
+    "none": say("none"),
+    "ok": say("ok"),
+    "at_risk": say("at risk"),
+    "breached": say("breached"),
+    "paused": say("paused"),
+    "met": say("met"),
+}
+_FIELDS: Final = {
+    "title": say("title"),
+    "category": say("category"),
+    "escalation_level": say("escalation level"),
+    "watchers": say("watchers"),
+    "tags": say("tags"),
+    "required_skills": say("required skills"),
+    "files": say("files"),
+    "due_at": say("due at"),
+}
+_NONE: Final = say("none")
+_SOMEBODY: Final = say("somebody")
+_A_TEAM: Final = say("a team")
 
 
 def ago(at: Instant, now: Instant) -> str:
     """Return how long ago it was, short; beyond a month the day."""
     passed = now - at
     if passed < MINUTE:
-        return "now"
+        return _NOW
     if passed < 30 * DAY:
         return span(passed)
     day = datetime.fromtimestamp(at / SECOND, UTC)
-    return f"{day.day} {MONTHS[day.month - 1]}"
+    return _day(day)
+
+
+def _day(day: date) -> str:
+    return say("{day} {month}", day=day.day, month=MONTHS[day.month - 1])
+
+
+def _day_of_year(day: date) -> str:
+    return say("{day} {month} {year}", day=day.day, month=MONTHS[day.month - 1], year=day.year)
 
 
 def span(length: int) -> str:
     """Return a length of time in its largest fitting unit."""
     if length < HOUR:
-        return f"{max(1, length // MINUTE)} min"
-    return f"{length // HOUR} h" if length < 2 * DAY else f"{length // DAY} d"
+        return say("{n} min", n=max(1, length // MINUTE))
+    return say("{n} h", n=length // HOUR) if length < 2 * DAY else say("{n} d", n=length // DAY)
 
 
 def due(at: Instant, now: Instant) -> str:
     """Return how much time is left; what is over has a minus."""
-    return span(at - now) if at >= now else f"-{span(now - at)}"
+    return span(at - now) if at >= now else joined("", ("-", span(now - at)))
 
 
 def due_long(at: Instant, now: Instant) -> str:
-    return f"{span(at - now)} left" if at >= now else f"{span(now - at)} late"
+    if at >= now:
+        return say("{time} left", time=span(at - now))
+    return say("{time} late", time=span(now - at))
 
 
 def full_time(at: Instant, zone: tzinfo) -> str:
     moment = datetime.fromtimestamp(at / SECOND, zone)
-    return f"{moment.day} {MONTHS[moment.month - 1]} {moment.year}, {moment:%H:%M}"
+    return joined(", ", (_day_of_year(moment), f"{moment:%H:%M}"))
 
 
 def instant(text: str | Instant) -> Instant:
@@ -108,13 +181,17 @@ def instant(text: str | Instant) -> Instant:
 def stretch(first: date, last: date) -> str:
     """Return a day, or some days in a row, as short as they can be said."""
     if first == last:
-        return f"{first.day} {MONTHS[first.month - 1]}"
+        return _day(first)
     if (first.year, first.month) == (last.year, last.month):
-        days = f"{first.day}–{last.day} " if (first.day, last.day) != (1, _last_day(last)) else ""
-        return f"{days}{MONTHS[last.month - 1]} {last.year}"
+        month = MONTHS[last.month - 1]
+        if (first.day, last.day) == (1, _last_day(last)):
+            return say("{month} {year}", month=month, year=last.year)
+        return say(
+            "{first}–{last} {month} {year}", first=first.day, last=last.day, month=month, year=last.year
+        )
     if (first.month, first.day, last.month, last.day) == (1, 1, 12, 31):
         return str(first.year)
-    return f"{first.day} {MONTHS[first.month - 1]} – {last.day} {MONTHS[last.month - 1]} {last.year}"
+    return joined(" – ", (_day(first), _day_of_year(last)))
 
 
 def _last_day(of: date) -> int:
@@ -126,15 +203,17 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return "–"
     if seconds < 30:
-        return "< 1 min"
+        return _NO_TIME
     minutes = round(seconds / 60)
     if minutes < 60:
-        return f"{minutes} min"
+        return say("{n} min", n=minutes)
     hours, minutes = divmod(minutes, 60)
     if hours < 48:
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+        whole = say("{n} h", n=hours)
+        return joined(" ", (whole, say("{n} min", n=minutes))) if minutes else whole
     days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h" if hours else f"{days} d"
+    whole = say("{n} d", n=days)
+    return joined(" ", (whole, say("{n} h", n=hours))) if hours else whole
 
 
 def percent(share: float | None) -> str:
@@ -169,58 +248,104 @@ def status_label(status: str) -> str:
 
 def promise_label(promise: str, cycle: int = 1) -> str:
     """Return what a clock is called; later cycles have their number."""
-    label = _PROMISES[promise]
-    return label if cycle == 1 else f"{label} {cycle}"
+    label = _PROMISES[Promise(promise)][0]
+    return label if cycle == 1 else joined(" ", (label, str(cycle)))
+
+
+def promise_within(promise: str, cycle: int = 1) -> str:
+    """Return what a clock is called within a sentence."""
+    word = _PROMISES[Promise(promise)][1]
+    return word if cycle == 1 else joined(" ", (word, str(cycle)))
 
 
 def tier_when(tier: Tier) -> str:
     """Return when a tier falls due."""
     when = tier.when
-    promise = promise_label(when.clock).lower() if when.clock else ""
+    promise = promise_within(when.clock) if when.clock else ""
     match when.kind:
         case WhenKind.SHARE:
-            return f"{when.percent} % of the time until the {promise}"
+            return say("{percent} % of the time until the {clock}", percent=when.percent, clock=promise)
         case WhenKind.OFFSET:
             minutes = when.minutes or 0
-            side = "before" if minutes < 0 else "after"
-            return (
-                f"{_minutes(abs(minutes))} {side} the {promise} is due"
-                if minutes
-                else f"the {promise} is due"
-            )
+            if not minutes:
+                return say("the {clock} is due", clock=promise)
+            time = _minutes(abs(minutes))
+            if minutes < 0:
+                return say("{time} before the {clock} is due", time=time, clock=promise)
+            return say("{time} after the {clock} is due", time=time, clock=promise)
         case WhenKind.STATUS:
-            return f"{_minutes(when.minutes or 0)} in {status_label(when.status or Status.NEW)}"
+            return say(
+                "{time} in {status}",
+                time=_minutes(when.minutes or 0),
+                status=status_label(when.status or Status.NEW),
+            )
         case WhenKind.MANUAL:
-            return "somebody escalates"
+            return say("somebody escalates")
 
 
 def tier_whom(tier: Tier, names: Mapping[int, str]) -> str:
     """Return whom a tier is for; ``names`` are of people."""
     if tier.whom.user_id is not None:
-        return names.get(tier.whom.user_id, "somebody")
+        return names.get(tier.whom.user_id, _SOMEBODY)
     return _TARGETS[tier.whom.kind]
 
 
 def tier_does(actions: Iterable[str], tag: str | None = None, *, done: bool = False) -> list[str]:
     """Return what a tier does, or what it has done."""
-    said = {action: _ACTIONS[action][done] for action in actions}
-    return [f"{words} {tag}" if action == "tag" else words for action, words in said.items()]
+    return [_tagged(tag, done) if action == "tag" else _ACTIONS[action][done] for action in actions]
+
+
+def _tagged(tag: str | None, done: bool) -> str:
+    return say("tagged {tag}", tag=tag) if done else say("tag {tag}", tag=tag)
 
 
 def tier_cause(cause: str, tier: Tier, place: int) -> str:
     """Return why a tier fired."""
     if cause == "silence":
-        return f"Nobody acknowledged tier {place - 1}"
-    said = tier_when(tier) if cause == "time" else "Somebody escalated"
-    return said[:1].upper() + said[1:]
+        return say("Nobody acknowledged tier {n}", n=place - 1)
+    return begun(tier_when(tier)) if cause == "time" else say("Somebody escalated")
 
 
 def _minutes(minutes: int) -> str:
-    return duration(minutes * 60) if minutes else "0 min"
+    return duration(minutes * 60) if minutes else say("{n} min", n=0)
 
 
 def factor_label(name: str) -> str:
-    return name.replace("_", " ").capitalize()
+    return _FACTORS[FactorName(name)][0]
+
+
+def factor_word(name: str) -> str:
+    return _FACTORS[FactorName(name)][1]
+
+
+def preset_word(preset: str) -> str:
+    return _PRESETS[Preset(preset)]
+
+
+def priority_label(priority: str) -> str:
+    return _PRIORITIES[Priority(priority)][0]
+
+
+def priority_word(priority: str) -> str:
+    """Return the priority within a sentence."""
+    return _PRIORITIES[Priority(priority)][1]
+
+
+def role_label(role: str) -> str:
+    return _ROLES[Role(role)]
+
+
+def clock_word(state: str) -> str:
+    """Return how a clock stands, within a sentence."""
+    return _CLOCKS.get(state, state.replace("_", " "))
+
+
+def clock_label(state: str) -> str:
+    return begun(clock_word(state))
+
+
+def calendar_name(calendar: Calendar) -> str:
+    return say("Around the clock") if calendar == ALWAYS else calendar.name
 
 
 def decision_text(made: Mapping[str, Any]) -> str:
@@ -229,14 +354,14 @@ def decision_text(made: Mapping[str, Any]) -> str:
     if winner:
         able = {each["agent"]["id"]: each["score"] for each in made["candidates"] if each["eligible"]}
         if able.get(winner["id"]) != max(able.values(), default=None):
-            return f"{winner['name']} had it before it was reopened"
-        said = f"{winner['name']} had the most points"
+            return say("{name} had it before it was reopened", name=winner["name"])
+        said = say("{name} had the most points", name=winner["name"])
     elif made["policy"] == Preset.MANUAL:
-        said = "People choose here; the points are advice"
+        said = say("People choose here; the points are advice")
     else:
-        said = "Nobody was free"
+        said = say("Nobody was free")
     occasion = _OCCASIONS.get(made["trigger"])
-    return f"{said} {occasion}" if occasion else said
+    return say("{what} {occasion}", what=said, occasion=occasion) if occasion else said
 
 
 def barred_label(reason: str) -> str:
@@ -256,35 +381,73 @@ def change_text(change: Mapping[str, Any], names: Mapping[str, Mapping[int, str]
     changes = change["changes"]
     match change["type"]:
         case "created":
-            return "opened the ticket"
+            return say("opened the ticket")
         case "escalated":
             level = changes.get("escalation_level", {}).get("to", "")
-            return f"escalated to level {level}" if level else "escalated"
+            return say("escalated to level {level}", level=level) if level else say("escalated")
         case "file_deleted":
-            return "deleted a file"
+            return say("deleted a file")
     said = [_field_text(name, value, names) for name, value in changes.items()]
-    return ", ".join(said) or "changed the ticket"
+    return joined(", ", said) if said else say("changed the ticket")
 
 
 def _field_text(name: str, value: Mapping[str, Any], names: Mapping[str, Mapping[int, str]]) -> str:
     before, after = value.get("from"), value.get("to")
     match name:
         case "status":
-            came_from = f"{status_label(str(before))} → " if before else ""
-            return f"set {came_from}{status_label(str(after))}"
+            now = status_label(str(after))
+            if not before:
+                return say("set {status}", status=now)
+            return say("set {before} → {after}", before=status_label(str(before)), after=now)
         case "priority":
-            return f"set priority {before} → {after}"
+            return say(
+                "set priority {before} → {after}",
+                before=priority_word(str(before)) if before else before,
+                after=priority_word(str(after)) if after else after,
+            )
         case "assigned_to":
-            return f"assigned {names['people'].get(after, 'somebody')}" if after else "took the assignee off"
+            if not after:
+                return say("took the assignee off")
+            return say("assigned {name}", name=names["people"].get(after, _SOMEBODY))
         case "team_id" | "team":
-            return f"gave it to {names['teams'].get(after, 'a team')}" if after else "took it from its team"
+            if not after:
+                return say("took it from its team")
+            return say("gave it to {team}", team=names["teams"].get(after, _A_TEAM))
         case "tags" | "required_skills":
-            return f"set {name.replace('_', ' ')} to {', '.join(after or ()) or 'none'}"
+            return say("set {field} to {value}", field=_FIELDS[name], value=", ".join(after or ()) or _NONE)
         case "description":
-            return "changed the description"
+            return say("changed the description")
         case "infected_file":
-            return f"found a virus in {after}"
+            return say("found a virus in {file}", file=after)
         case "sla":
-            return f"clock: {str(after).replace('_', ' ')}"
-    field = name.replace("_", " ")
-    return f"cleared {field}" if after in (None, "") else f"set {field} to {after}"
+            return say("clock: {state}", state=clock_word(str(after)))
+    field = _FIELDS.get(name, name.replace("_", " "))
+    if after in (None, ""):
+        return say("cleared {field}", field=field)
+    return say("set {field} to {value}", field=field, value=after)
+
+
+# What values are called -----------------------------------------------------------------------------------------
+
+_PRIORITIES_SAID: Final = {
+    Priority.LOW: say("Low priority"),
+    Priority.MEDIUM: say("Medium priority"),
+    Priority.HIGH: say("High priority"),
+    Priority.CRITICAL: say("Critical priority"),
+}
+_VERDICT_LABELS: Final = {
+    "met": say("met"),
+    "breached": say("breached"),
+    "open": say("still open"),
+    "none": say("no promise"),
+}
+
+
+def priority_said(priority: str) -> str:
+    """Return the priority so that it says by itself what it is."""
+    return _PRIORITIES_SAID[Priority(priority)]
+
+
+def verdict_label(verdict: str) -> str:
+    """Return how a promise ended, in the middle of a sentence."""
+    return _VERDICT_LABELS[verdict]

@@ -4,13 +4,14 @@ import inspect
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from servicedesk.app import wall_clock
-from tests.browser.windows import Windows
+from tests.browser.windows import PATIENCE, Windows
 from tests.served import Desk
 
 FLAGS = [
@@ -18,6 +19,8 @@ FLAGS = [
     *("--disable-background-networking", "--disable-component-update"),
 ]
 HERE = Path(__file__).parent
+
+expect.set_options(timeout=PATIENCE)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -46,10 +49,17 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         yield served
 
 
+@pytest.fixture
+def screen(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """What the windows of a test are shown on; see ``on_every_screen``."""
+    chosen: dict[str, Any] = getattr(request, "param", {})
+    return chosen
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def windows(desk: Desk, browser: Browser) -> AsyncIterator[Windows]:
+async def windows(desk: Desk, browser: Browser, screen: dict[str, Any]) -> AsyncIterator[Windows]:
     """Opens windows; at the end none may have seen an error, and none of the policy's refusals."""
-    opened = Windows(desk, browser)
+    opened = Windows(desk, browser, screen)
     yield opened
     await opened.close()
     assert opened.troubles == []

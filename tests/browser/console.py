@@ -10,6 +10,7 @@ from servicedesk.web.routes import ROWS
 from tests import files_made_up as files
 from tests.served import Client, Desk
 from tests.web.forms import settled, upload
+from tests.web.letters import opened
 
 STRANGER: Final = "stranger"
 LOGGED_IN: Final = frozenset({"admin", "agent", "customer"})
@@ -55,6 +56,13 @@ PAGES: Final = (
         "/tickets/{id}/macros", STAFF, ("/tickets/{ticket}/macros", "/tickets/{ticket}/macros?macro={macro}")
     ),
     Page("/settings/views", STAFF, ("/settings/views", "/settings/views?query=status%3Dnew")),
+    Page("/settings/all", STAFF),
+    Page("/settings/desk", ADMIN),
+    Page("/settings/sessions", ADMIN),
+    Page("/settings/audit", ADMIN, ("/settings/audit", "/settings/audit?area=people")),
+    Page("/new", EVERYBODY),
+    Page("/t/{token}", EVERYBODY, ("{link}",)),
+    Page("/t/{token}/view/{id}", EVERYBODY, ("{link}/view/{receipt}",)),
     Page("/login", ONLY_STRANGERS, ("/login", "/login?next=/tickets/1")),
     Page("/api/docs", EVERYBODY),
     Page("/api/docs/live", EVERYBODY),
@@ -63,12 +71,17 @@ PAGES: Final = (
     # Its link is used up as soon as the desk has a user; a test of its own looks at it.
     Page("/setup", NOBODY),
 )
-NOT_PAGES: Final = {"/static/{version}/{name:.+}"}
+NOT_PAGES: Final = {
+    "/static/{version}/{name:.+}",
+    *(f"/t/{{token}}/files/{{id}}/{form}" for form in ("download", "thumbnail", "picture")),
+}
 
 
 def rows_of_pages() -> set[str]:
     """Return the paths in the route table that a browser shows."""
-    return {row.path for row in ROWS if row.kind is Kind.PAGE and row.method == "GET"} - NOT_PAGES
+    return {
+        row.path for row in ROWS if row.kind in (Kind.PAGE, Kind.LINK) and row.method == "GET"
+    } - NOT_PAGES
 
 
 @dataclass
@@ -101,6 +114,7 @@ async def a_lived_in_desk(desk: Desk) -> Lived:
     await _rules(lived)
     await _burning(lived)
     await _others(lived)
+    await _guest(lived)
     await agent.post("/api/auth/tokens", {"name": "My script"})
     await desk.live(until - desk.clock.now - 2 * MINUTE)
     path = f"/api/tickets/{lived.names['ticket']}"
@@ -169,6 +183,19 @@ async def _burning(lived: Lived) -> None:
     escalated = await agent.post(f"{path}/escalate", {"reason": "It burns for real now."})
     assert escalated.status == 200, escalated.body
     await settled(customer, picture)
+
+
+async def _guest(lived: Lived) -> None:
+    """Somebody without an account writes and is answered."""
+    guest, agent = await opened(lived.desk), lived.people["agent"]
+    receipt = files.picture("PNG", 640, 480)
+    lived.names["link"] = link = await guest.link(("receipt.png", receipt))
+    ticket = (await agent.get("/api/tickets/?limit=1&sort=-created_at")).body["items"][0]["id"]
+    file = (await agent.all(f"/api/files/ticket/{ticket}"))[0]
+    await settled(agent, file)
+    lived.names["receipt"] = file["id"]
+    await agent.post(f"/api/tickets/{ticket}/messages", {"body": "Have you tried the *other* key?"})
+    await guest.reply(link, "That one broke.")
 
 
 async def _others(lived: Lived) -> None:

@@ -16,7 +16,6 @@ from PIL import Image
 from playwright.async_api import Browser, Page, async_playwright
 
 from servicedesk.demo import filling
-
 from servicedesk.domain.people import Role
 from servicedesk.domain.times import HOUR
 from servicedesk.settings import Environment
@@ -90,7 +89,9 @@ async def _take_all(desk: Desk, browser: Browser, word: str) -> None:
 async def _take(windows: Windows, crowd: dict[str, Client], wanted: list[Shot]) -> None:
     for look, options in LOOKS.items():
         for who in dict.fromkeys(shot.who for shot in wanted):
-            page = await windows.open(crowd.get(who), "/static/0/favicon.svg", live=False, locale="en-GB", **options)
+            page = await windows.open(
+                crowd.get(who), "/static/0/favicon.svg", live=False, locale="en-GB", **options
+            )
             await page.clock.set_fixed_time(MOMENT)
             for shot in (shot for shot in wanted if shot.who == who):
                 await page.goto(shot.address)
@@ -134,9 +135,7 @@ async def _names(crowd: dict[str, Client]) -> dict[str, str]:
     files = [file for ticket in tickets for file in await admin.all(f"/api/files/ticket/{ticket['id']}")]
     for file in files:
         await settled(admin, file)
-    picture = max(
-        (file for file in files if file["category"] == "image"), key=lambda file: file["ticket_id"]
-    )
+    picture = max((file for file in files if file["category"] == "image"), key=lambda file: file["ticket_id"])
     names = {
         "ticket": str(picture["ticket_id"]),
         "picture": picture["id"],

@@ -7,8 +7,10 @@ from typing import Any
 
 from playwright.async_api import Route, WebSocketRoute, expect
 
-from tests.browser.windows import Windows, is_live
+from tests.browser.windows import Windows, is_live, on_every_screen, press
 from tests.served import Desk
+
+pytestmark = on_every_screen
 
 
 class Line:
@@ -82,7 +84,7 @@ async def test_an_offline_window_says_so_keeps_the_text_and_sends_it_once_when_i
     await line.cut()
     await page.context.set_offline(True)
     await page.get_by_label("Reply").fill("Written on the train")
-    await page.get_by_role("button", name="Send").click()
+    await press(page.get_by_role("button", name="Send"))
     await expect(page.locator(".is-waiting")).to_contain_text("Written on the train")
     await expect(page.get_by_text("Offline — your text is kept")).to_be_visible(timeout=15_000)
     line.is_cut = False
@@ -94,6 +96,30 @@ async def test_an_offline_window_says_so_keeps_the_text_and_sends_it_once_when_i
     assert [m["body"] for m in await agent.all(f"/api/tickets/{ticket['id']}/messages")] == [
         "Written on the train"
     ]
+
+
+async def test_a_short_break_disturbs_nobody_and_a_longer_one_is_named(desk: Desk, windows: Windows) -> None:
+    page, line = await windows.open(await desk.agent(), has_own_line=True), Line()
+    await page.clock.install()
+    await page.route_web_socket("**/ws", line.through)
+    await page.reload()
+    await is_live(page)
+    state, bar = page.locator("#line"), page.get_by_text("Offline — your text is kept")
+
+    await page.clock.pause_at(datetime.now() + timedelta(seconds=30))
+    await line.cut()
+    await page.clock.run_for(1_800)
+    await expect(state).to_have_attribute("data-state", "online")
+    await page.clock.run_for(400)
+    await expect(state).to_have_attribute("data-state", "waiting")
+    await expect(state).to_have_text("Reconnecting…")
+    await page.clock.run_for(7_500)
+    await expect(bar).to_be_hidden()
+    await page.clock.run_for(500)
+
+    await expect(state).to_have_attribute("data-state", "offline")
+    await expect(bar).to_be_visible()
+    await expect(page.get_by_role("button", name="Retry now")).to_be_visible()
 
 
 async def test_after_ten_seconds_a_button_tries_again_at_once(desk: Desk, windows: Windows) -> None:
@@ -108,7 +134,7 @@ async def test_after_ten_seconds_a_button_tries_again_at_once(desk: Desk, window
     await expect(page.get_by_text("Offline — your text is kept")).to_be_visible()
     await page.clock.pause_at(datetime.now() + timedelta(hours=1))  # from here on nothing happens by itself
     line.is_cut = False
-    await page.get_by_role("button", name="Retry now").click()
+    await press(page.get_by_role("button", name="Retry now"))
 
     await is_live(page)
     await expect(page.get_by_text("Offline — your text is kept")).to_be_hidden()
@@ -141,7 +167,7 @@ async def test_the_bubble_is_there_at_once_and_a_failed_one_keeps_its_text(
     answer.set()
     await expect(page.locator(".is-failed")).to_contain_text("Slowly")
     await page.unroute("**/api/tickets/*/messages")
-    await page.get_by_role("button", name="Retry").click()
+    await press(page.get_by_role("button", name="Retry"))
 
     await expect(page.locator("[data-message]")).to_have_count(1)
     await expect(page.locator(".is-failed")).to_have_count(0)
@@ -161,7 +187,7 @@ async def test_a_message_that_was_sent_before_the_answer_was_lost_is_not_sent_ag
 
     await page.route("**/api/tickets/*/messages", lose, times=1)
     await page.get_by_label("Reply").fill("Once")
-    await page.get_by_role("button", name="Send").click()
+    await press(page.get_by_role("button", name="Send"))
 
     await expect(page.locator("[data-message]")).to_have_count(1)
     await expect(page.locator("[data-bubble]")).to_have_count(0)

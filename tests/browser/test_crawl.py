@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import Response
 
-from tests.browser import console
 from tests.browser.console import a_lived_in_desk
 from tests.browser.windows import Windows, is_live
 from tests.served import Desk
@@ -26,7 +25,8 @@ LISTEN: Final = """
 """
 # Two frames after everything is there: what was going to move has moved.
 REST: Final = """() => new Promise((done) => {
-    const still = () => requestAnimationFrame(() => requestAnimationFrame(() => done([window.shifted, window.refused])));
+    const told = () => done([window.shifted, window.refused]);
+    const still = () => requestAnimationFrame(() => requestAnimationFrame(told));
     document.fonts.ready.then(() => (window.requestIdleCallback ?? setTimeout)(still));
 })"""
 MOST: Final = 400

@@ -150,22 +150,6 @@ async def test_axe_finds_nothing_on_the_page_of_components(tmp_path: Path, windo
         assert await findings(page) == []
 
 
-async def test_a_phone_lists_reads_and_answers(desk: Desk, windows: Windows) -> None:
-    agent, customer = await desk.agent(), await desk.customer()
-    ticket = await customer.ticket()
-    page = await windows.open(agent, viewport=PHONE, has_touch=True)
-
-    await page.get_by_role("link", name="The printer is on fire").tap()
-    await page.get_by_label("Reply").fill("From the bus")
-    await page.get_by_role("button", name="Send").tap()
-    await expect(page.locator("[data-message]")).to_contain_text("From the bus")
-    await page.get_by_role("link", name="Details").tap()
-    await page.get_by_label("Status", exact=True).select_option("pending")
-
-    await expect(page.locator("#history")).to_contain_text("Pending")
-    assert (await agent.get(f"/api/tickets/{ticket['id']}")).body["status"] == "pending"
-
-
 async def test_the_colours_that_somebody_chose_stay(desk: Desk, windows: Windows) -> None:
     page = await windows.open(await desk.agent(), color_scheme="light")
 

@@ -19,7 +19,8 @@ MADE: Final = """() => [
     ...document.querySelectorAll(`.pwned, iframe, object, embed, base, marquee, math, video, audio, [style],
         [srcdoc], meta[http-equiv], script:not([src^="/static/"]), form[action*="evil"], img[src*="evil"]`),
     ...[...document.querySelectorAll("*")].filter((el) => [...el.attributes].some(({ name, value }) =>
-        name.startsWith("on") || (/^(href|src|action|formaction)$/.test(name) && /^\\s*(javascript|data:text|vbscript)/i.test(value)))),
+        name.startsWith("on") || (/^(href|src|action|formaction)$/.test(name)
+            && /^\\s*(javascript|data:text|vbscript)/i.test(value)))),
 ].map((el) => el.outerHTML.slice(0, 120))"""
 TAGS: Final = 10
 
@@ -51,7 +52,9 @@ async def spread(lived: Lived) -> list[int]:
         for n, text in enumerate(packed(600)):
             by: Client = (customer, agent, agent)[n % 3]
             taken(
-                await by.post(f"{path}/messages", {"body": text, **({"is_internal": True} if n % 3 == 2 else {})})
+                await by.post(
+                    f"{path}/messages", {"body": text, **({"is_internal": True} if n % 3 == 2 else {})}
+                )
             )
     for n, string in enumerate(HOSTILE):
         lived.desk.clock.advance(1_000)
@@ -60,7 +63,8 @@ async def spread(lived: Lived) -> list[int]:
     for n, name in enumerate(packed(150)):
         await admin.post("/api/teams/", {"name": name})
         await admin.post(
-            "/api/users/", {"email": f"p{n}@desk.example", "name": name, "role": "agent", "password": "k" * 12}
+            "/api/users/",
+            {"email": f"p{n}@desk.example", "name": name, "role": "agent", "password": "k" * 12},
         )
         await admin.post("/api/macros/", {"name": name, "body": name.replace("{{", "{ {"), "is_shared": True})
         await admin.post("/api/views/", {"name": name, "query": "status=new", "is_shared": True})

@@ -114,7 +114,7 @@ async def test_tab_stays_inside_a_dialog(desk: Desk, windows: Windows) -> None:
     page = await windows.open(lived.admin, f"/tickets/{lived.names['ticket']}")
     await page.locator("#files a[data-preview]", has_text="photo.png").click()
     await page.locator("dialog .preview").wait_for()
-    buttons = [each for each in await page.get_by_role("dialog").get_by_role("button").all()]
+    buttons = await page.get_by_role("dialog").get_by_role("button").all()
     seen = set()
     for _ in range(3 * len(buttons)):
         await page.keyboard.press("Tab")

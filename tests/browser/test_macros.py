@@ -52,7 +52,7 @@ async def test_a_macro_is_chosen_edited_and_sent_from_the_composer(desk: Desk, w
     await page.keyboard.press("m")
     await page.get_by_role("option", name="Ask").wait_for()
     await page.keyboard.press("Enter")
-    await expect(page.locator("#macro")).to_contain_text("status pending")
+    await expect(page.locator("#macro")).to_contain_text("status Pending")
     reply = page.get_by_label("Reply", exact=True)
     await expect(reply).to_have_value("Which, Carla?")
     await reply.fill("Which one, Carla?")

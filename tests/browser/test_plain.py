@@ -6,7 +6,7 @@ from playwright.async_api import expect
 from servicedesk.web import auth
 from servicedesk.web.passwords import HASHER
 from servicedesk.web.setup import SETUP_LINK
-from tests.browser.windows import Windows, choose
+from tests.browser.windows import Windows, choose, on_every_screen, press
 from tests.served import Desk
 
 PASSWORD = "correct horse battery"
@@ -17,6 +17,7 @@ async def with_password(desk: Desk) -> str:
     return await desk.app[HASHER].hash(PASSWORD)
 
 
+@on_every_screen
 @pytest.mark.parametrize("scripts", [True, False])
 async def test_people_log_in_go_where_they_wanted_and_log_out(
     desk: Desk, windows: Windows, scripts: bool
@@ -52,6 +53,7 @@ async def test_a_log_in_leads_nowhere_else(desk: Desk, windows: Windows) -> None
     await expect(page).to_have_url(f"{desk.url}/")
 
 
+@on_every_screen
 async def test_a_desk_is_set_up_by_its_link_and_gets_its_first_ticket(desk: Desk, windows: Windows) -> None:
     page = await windows.open(None, desk.app[SETUP_LINK].path, timezone_id="Europe/Lisbon")
     await expect(page.get_by_label("Time zone")).to_have_value("Europe/Lisbon")
@@ -61,12 +63,12 @@ async def test_a_desk_is_set_up_by_its_link_and_gets_its_first_ticket(desk: Desk
     await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_label("Desk name").fill("Ada’s desk")
     await page.get_by_label("First team").fill("Support")
-    await page.get_by_role("button", name="Skip").click()
+    await press(page.get_by_role("button", name="Skip"))
     await expect(page.get_by_role("link", name="Ada’s desk")).to_be_visible()
-    await page.get_by_role("button", name="New ticket").click()
+    await press(page.get_by_role("button", name="New ticket"))
     await page.get_by_label("Title").fill("The very first")
     await page.get_by_label("Description").fill("It works.")
-    await page.get_by_role("button", name="Create ticket").click()
+    await press(page.get_by_role("button", name="Create ticket"))
 
     await expect(page.get_by_role("heading", name="The very first")).to_be_visible()
     await page.goto(desk.app[SETUP_LINK].path)

@@ -3,19 +3,20 @@
 from playwright.async_api import expect
 
 from servicedesk.domain.people import Role
-from tests.browser.windows import Windows, choose
+from tests.browser.windows import Windows, choose, on_every_screen, press
 from tests.served import Desk
 
 
+@on_every_screen
 async def test_filters_become_a_view_that_counts_live(desk: Desk, windows: Windows) -> None:
     agent = await desk.agent()
     await agent.ticket("Fire", priority="high")
     page = await windows.open(agent)
     await choose(page, "Priority", "High")
-    await page.get_by_role("link", name="Save as view").click()
+    await press(page.get_by_role("link", name="Save as view"))
 
     await page.get_by_label("Name", exact=True).fill("Burning")
-    await page.get_by_role("button", name="Save view").click()
+    await press(page.get_by_role("button", name="Save view"))
 
     link = page.locator("#rail a").filter(has_text="Burning")
     await expect(page.get_by_role("heading", name="Burning", level=1)).to_be_visible()

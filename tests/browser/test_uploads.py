@@ -11,12 +11,12 @@ from typing import Any, Final
 import pytest
 import pytest_asyncio
 from PIL import Image
-from playwright.async_api import Page, Request, Route, expect
+from playwright.async_api import Locator, Page, Request, Route, expect
 from yarl import URL
 
 from servicedesk.web.space import GAUGE, Space
 from tests import files_made_up as made_up
-from tests.browser.windows import Windows
+from tests.browser.windows import Windows, becomes_true, is_live, on_every_screen, press
 from tests.rail import Rail
 from tests.served import Desk
 from tests.stalls import held_up
@@ -35,6 +35,14 @@ DROP: Final = """([selector, files]) => {
 }"""
 
 
+SHIFTS: Final = """
+    window.moved = 0;
+    new PerformanceObserver((list) => {
+        for (const shift of list.getEntries()) if (!shift.hadRecentInput) window.moved += shift.value;
+    }).observe({ type: "layout-shift", buffered: true });
+"""
+
+
 def picture(colour: str = "tomato") -> bytes:
     out = io.BytesIO()
     Image.new("RGB", (64, 48), colour).save(out, "PNG")
@@ -47,10 +55,11 @@ def chosen(name: str, body: bytes = b"hello", kind: str = "text/plain") -> dict[
 
 async def choose(page: Page, *files: dict[str, Any]) -> None:
     async with page.expect_file_chooser() as chooser:
-        await page.get_by_role("button", name="Attach files").click()
+        await press(page.get_by_role("button", name="Attach files"))
     await (await chooser.value).set_files(list(files))
 
 
+@on_every_screen
 async def test_a_dropped_file_goes_up_at_once_and_is_bound_by_send(desk: Desk, windows: Windows) -> None:
     agent, customer = await desk.agent(), await desk.customer()
     ticket = await customer.ticket()
@@ -58,11 +67,13 @@ async def test_a_dropped_file_goes_up_at_once_and_is_bound_by_send(desk: Desk, w
     theirs = await windows.open(customer, f"/tickets/{ticket['id']}")
 
     await ours.evaluate(DROP, ["#log", [["notes.txt", "text/plain", "see here"]]])
-    assert "TKT-000001" in await ours.evaluate("window.overlaid")
+    overlaid = await ours.evaluate("window.overlaid")
+    assert "TKT-000001" in overlaid
+    assert "The printer is on fire" in overlaid
     await expect(ours.locator(".upload")).to_contain_text("ready")
     await expect(theirs.locator("#files")).to_contain_text("notes.txt")
     await ours.get_by_label("Reply").fill("As promised")
-    await ours.get_by_role("button", name="Send").click()
+    await press(ours.get_by_role("button", name="Send"))
 
     await expect(theirs.locator("[data-message] .file")).to_contain_text("notes.txt")
     await expect(ours.locator("[data-message] .file")).to_contain_text("notes.txt")
@@ -70,15 +81,81 @@ async def test_a_dropped_file_goes_up_at_once_and_is_bound_by_send(desk: Desk, w
     assert [f["filename"] for f in (await agent.all("/api/tickets/1/messages"))[0]["files"]] == ["notes.txt"]
 
 
-async def test_a_drop_elsewhere_leads_nowhere(desk: Desk, windows: Windows) -> None:
-    page = await windows.open(await desk.agent())
+async def drop(page: Page, target: Locator, *paths: Path) -> None:
+    """Drop files from the desktop there, as a hand would."""
+    session = await page.context.new_cdp_session(page)
+    box = await target.bounding_box()
+    assert box is not None
+    at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + min(box["height"], 80) / 2}
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        await session.send("Input.dispatchDragEvent", {"type": kind, **at, "data": data})
 
-    await page.evaluate(DROP, ["#rail", [["a.txt", "text/plain", "x"]]])
 
-    assert await page.evaluate("window.stopped") is True
-    await expect(page).to_have_url(f"{desk.url}/")
+@on_every_screen
+async def test_a_drop_elsewhere_leads_nowhere_and_says_where_to_drop(
+    desk: Desk, windows: Windows, tmp_path: Path
+) -> None:
+    agent = await desk.agent()
+    await agent.ticket()
+    (tmp_path / "a.txt").write_text("x")
+    page = await windows.open(agent)
+
+    for path in ("/", "/tickets/1", "/settings"):
+        await page.goto(path)
+        await is_live(page)
+        await page.evaluate("window.isStillHere = true")
+        await drop(page, page.get_by_role("search"), tmp_path / "a.txt")
+        if path == "/tickets/1":
+            await expect(page.locator(".toast")).to_contain_text(
+                "Drop files on the conversation to add them."
+            )
+        assert await page.evaluate("window.isStillHere")
+        await expect(page).to_have_url(f"{desk.url}{path}")
+        assert len(page.context.pages) == 1
+    assert await agent.all("/api/files/ticket/1") == []
 
 
+@on_every_screen
+async def test_a_folder_is_refused_with_words_and_the_file_beside_it_goes_up(
+    desk: Desk, windows: Windows, tmp_path: Path
+) -> None:
+    agent = await desk.agent()
+    await agent.ticket()
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "inside.txt").write_text("x")
+    (tmp_path / "beside.txt").write_text("y")
+    page = await windows.open(agent, "/tickets/1")
+
+    await drop(page, page.get_by_role("log"), tmp_path / "photos", tmp_path / "beside.txt")
+
+    rows = page.locator(".upload")
+    await expect(rows).to_have_count(2)
+    await expect(rows.nth(0)).to_contain_text("photos")
+    await expect(rows.nth(0).locator(".why")).to_have_text(
+        "Folders cannot be added; drop the files in it, or a ZIP."
+    )
+    await expect(rows.nth(0).get_by_role("button", name="Retry")).to_be_hidden()
+    await expect(rows.nth(1)).to_contain_text("ready")
+    assert [file["filename"] for file in await agent.all("/api/files/ticket/1")] == ["beside.txt"]
+
+
+@on_every_screen
+async def test_an_eleventh_file_is_one_too_many(desk: Desk, windows: Windows) -> None:
+    agent = await desk.agent()
+    await agent.ticket()
+    page = await windows.open(agent, "/tickets/1")
+    asked: list[Request] = []
+    page.on("request", lambda request: asked.append(request) if "/upload" in request.url else None)
+
+    await choose(page, *(chosen(f"{n}.txt") for n in range(11)))
+
+    await expect(page.get_by_text("ready")).to_have_count(10)
+    await expect(page.locator(".upload").nth(10)).to_contain_text("A message takes at most 10 files.")
+    assert len(asked) == 10
+
+
+@on_every_screen
 async def test_what_cannot_be_taken_is_said_before_a_byte_is_sent(desk: Desk, windows: Windows) -> None:
     agent = await desk.agent()
     await agent.ticket()
@@ -103,6 +180,7 @@ async def test_what_cannot_be_taken_is_said_before_a_byte_is_sent(desk: Desk, wi
     await expect(rows.nth(0).get_by_role("button", name="Retry")).to_be_hidden()
 
 
+@on_every_screen
 async def test_a_pasted_picture_is_an_upload(desk: Desk, windows: Windows) -> None:
     agent = await desk.agent()
     await agent.ticket()
@@ -125,6 +203,7 @@ async def test_a_pasted_picture_is_an_upload(desk: Desk, windows: Windows) -> No
     assert (found["content_type"], found["width"], found["height"]) == ("image/png", 64, 48)
 
 
+@on_every_screen
 async def test_send_waits_for_files_on_their_way_and_says_how_many(desk: Desk, windows: Windows) -> None:
     agent = await desk.agent()
     await agent.ticket()
@@ -138,7 +217,7 @@ async def test_send_waits_for_files_on_their_way_and_says_how_many(desk: Desk, w
     await page.route("**/api/files/upload", hold)
     await choose(page, chosen("same.txt", b"one"), chosen("same.txt", b"two"))
     await page.get_by_label("Reply").fill("Two of them")
-    await page.get_by_role("button", name="Send").click()
+    await press(page.get_by_role("button", name="Send"))
     await expect(page.get_by_text("2 files left")).to_be_visible()
     await expect(page.locator("[data-message], [data-bubble]")).to_have_count(0)
     go.set()
@@ -147,6 +226,7 @@ async def test_send_waits_for_files_on_their_way_and_says_how_many(desk: Desk, w
     assert len((await agent.all("/api/tickets/1/messages"))[0]["files"]) == 2
 
 
+@on_every_screen
 async def test_a_failed_upload_keeps_its_row_and_goes_up_with_retry(desk: Desk, windows: Windows) -> None:
     agent = await desk.agent()
     await agent.ticket()
@@ -155,10 +235,132 @@ async def test_a_failed_upload_keeps_its_row_and_goes_up_with_retry(desk: Desk, 
 
     await choose(page, chosen("stubborn.txt"))
     await expect(page.locator(".upload")).to_contain_text("500")
-    await page.get_by_role("button", name="Retry").click()
+    await press(page.get_by_role("button", name="Retry"))
 
     await expect(page.locator(".upload")).to_contain_text("ready")
     assert len(await agent.all("/api/files/ticket/1")) == 1
+
+
+@on_every_screen
+async def test_files_go_up_three_at_a_time_each_with_its_row(desk: Desk, windows: Windows) -> None:
+    agent = await desk.agent()
+    await agent.ticket()
+    page = await windows.open(agent, "/tickets/1")
+    waiting: list[asyncio.Event] = []
+
+    async def hold(route: Route) -> None:
+        waiting.append(go := asyncio.Event())
+        await go.wait()
+        await route.continue_()
+
+    await page.route("**/api/files/upload", hold)
+    await choose(
+        page, *(chosen("same.txt", f"Number {n}".encode()) for n in range(4)), chosen("red.png", picture())
+    )
+    rows = page.locator(".upload")
+    await expect(rows.locator(".name")).to_have_text(["same.txt"] * 4 + ["red.png"])
+    await expect(rows.locator("progress")).to_have_count(5)
+    await expect(rows.last.locator("img")).to_be_visible()
+    await expect(rows.first).to_contain_text("8 B")
+    await until(lambda: len(waiting) == 3)
+    waiting[0].set()
+    await until(lambda: len(waiting) == 4)
+    await expect(page.get_by_text("ready")).to_have_count(1)
+    for n in range(1, 5):
+        await until(lambda n=n: len(waiting) > n)  # type: ignore[misc]
+        waiting[n].set()
+
+    await expect(page.get_by_text("ready")).to_have_count(5)
+    assert len(await agent.all("/api/files/ticket/1")) == 5
+
+
+@on_every_screen
+async def test_on_a_narrow_line_the_bar_moves_and_cancel_cuts_it(desk: Desk, windows: Windows) -> None:
+    agent = await desk.agent()
+    await agent.ticket()
+    page = await windows.open(agent, "/tickets/1")
+    failed: list[Request] = []
+    page.on("requestfailed", lambda request: failed.append(request))
+    await narrow(page, 200_000)
+
+    await choose(page, chosen("slow.log", b"x" * 3_000_000))
+    bar = page.locator(".upload progress")
+    await expect(bar).to_have_js_property("max", 100)
+    await becomes_true(page, "document.querySelector('.upload progress')?.value > 0")
+    first = await bar.evaluate("bar => bar.value")
+    await becomes_true(page, f"document.querySelector('.upload progress')?.value > {first}")
+    assert first < 100
+    await press(page.get_by_role("button", name="Cancel"))
+
+    await expect(page.locator(".upload")).to_have_count(0)
+    await until(lambda: len(failed) == 1)
+    assert "upload" in failed[0].url
+    assert await agent.all("/api/files/ticket/1") == []
+
+
+@on_every_screen
+async def test_trouble_of_the_server_is_tried_three_times_more_and_then_left_to_a_person(
+    desk: Desk, windows: Windows
+) -> None:
+    agent = await desk.agent()
+    await agent.ticket()
+    page = await windows.open(agent)
+    await page.clock.install()
+    await page.goto("/tickets/1")
+    await is_live(page)
+    tries: list[Route] = []
+
+    async def fail(route: Route) -> None:
+        tries.append(route)
+        await route.fulfill(status=500, body="{}")
+
+    await page.route("**/api/files/upload", fail)
+    await choose(page, chosen("stubborn.txt"))
+    for number in (1, 2, 3):
+        await expect(page.locator(".upload .why")).to_contain_text("Trying again…")
+        assert len(tries) == number
+        await page.clock.run_for(2000 * 2**number)
+        await until(lambda number=number: len(tries) > number)  # type: ignore[misc]
+    await expect(page.locator(".upload .why")).not_to_contain_text("Trying again…")
+    await page.clock.run_for(60_000)
+    assert len(tries) == 4
+    await page.unroute("**/api/files/upload")
+    await press(page.get_by_role("button", name="Retry"))
+
+    await expect(page.locator(".upload")).to_contain_text("ready")
+
+
+@on_every_screen
+async def test_thumbnails_move_nothing_when_they_come(desk: Desk, windows: Windows) -> None:
+    agent = await desk.agent()
+    ticket = (await agent.ticket())["id"]
+    ids = [
+        (await settled(agent, (await upload(agent, ticket, f"{n}.png", picture(colour))).body))["id"]
+        for n, colour in enumerate(("tomato", "teal", "gold"))
+    ]
+    await agent.post(f"/api/tickets/{ticket}/messages", {"body": "See", "file_ids": ids})
+    await agent.post(f"/api/tickets/{ticket}/messages", {"body": "Below the pictures"})
+    page, go = await windows.open(agent), asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await go.wait()
+        await route.continue_()
+
+    await page.route("**/thumbnail*", hold)
+    await page.add_init_script(SHIFTS)
+    await page.goto("/tickets/1", wait_until="domcontentloaded")
+    await is_live(page)
+    pictures = page.locator("[data-message] .file-face img")
+    await expect(pictures).to_have_count(3)
+    before = await page.locator("[data-message]").last.bounding_box()
+    await page.evaluate("window.moved = 0")
+    go.set()
+    await becomes_true(
+        page, "[...document.querySelectorAll('[data-message] .file-face img')].every(i => i.naturalWidth)"
+    )
+
+    assert await page.locator("[data-message]").last.bounding_box() == before
+    assert await page.evaluate("window.moved") == 0
 
 
 REFUSED: Final = [
@@ -233,7 +435,7 @@ async def test_a_full_disk_is_said_in_the_row_and_retry_is_enough_when_there_is_
         "There is no room for files at the moment. Messages can still be written."
     )
     gauge._measure, gauge._asked = measure, float("-inf")
-    await page.get_by_role("button", name="Retry").click()
+    await press(page.get_by_role("button", name="Retry"))
 
     await expect(page.locator(".upload")).to_contain_text("ready")
 
@@ -254,6 +456,7 @@ async def test_whose_session_is_over_is_told_so_in_the_row(desk: Desk, windows: 
     await expect(page.get_by_role("button", name="Retry")).to_be_visible()
 
 
+@on_every_screen
 async def test_a_lost_connection_is_said_in_the_row_and_the_file_goes_up_by_itself_later(
     desk: Desk, windows: Windows
 ) -> None:
@@ -338,7 +541,7 @@ async def test_a_large_file_goes_on_by_itself_where_the_line_broke(
     )
 
     async with page.expect_file_chooser() as chooser:
-        await page.get_by_role("button", name="Attach files").click()
+        await press(page.get_by_role("button", name="Attach files"))
     await (await chooser.value).set_files(tmp_path / "large.log")
     await asyncio.wait_for(rail.cut.wait(), 20)
     await page.context.set_offline(True)
@@ -352,7 +555,7 @@ async def test_a_large_file_goes_on_by_itself_where_the_line_broke(
     assert len(offsets) == 2
     assert len(content) // 2 < offsets[1] < len(content)
     await page.get_by_label("Reply").fill("Here it is")
-    await page.get_by_role("button", name="Send").click()
+    await press(page.get_by_role("button", name="Send"))
     await expect(page.locator("[data-message] .file")).to_contain_text("large.log")
 
 
@@ -366,11 +569,11 @@ async def test_a_large_file_that_is_cancelled_leaves_nothing(
 
     await narrow(page, 4_000_000)
     async with page.expect_file_chooser() as chooser:
-        await page.get_by_role("button", name="Attach files").click()
+        await press(page.get_by_role("button", name="Attach files"))
     await (await chooser.value).set_files(tmp_path / "large.log")
     await until(lambda: arrived(desk) > 1_000_000)
     assert 0 < await page.locator(".upload progress").evaluate("bar => bar.value") < 100
-    await page.get_by_role("button", name="Cancel").click()
+    await press(page.get_by_role("button", name="Cancel"))
 
     await expect(page.locator(".upload")).to_have_count(0)
     await until(lambda: arrived(desk) == 0)
@@ -386,7 +589,7 @@ async def test_a_large_file_that_is_refused_at_its_end_says_why(
     (tmp_path / "fake.png").write_bytes(b"no picture" * 600_000)
 
     async with page.expect_file_chooser() as chooser:
-        await page.get_by_role("button", name="Attach files").click()
+        await press(page.get_by_role("button", name="Attach files"))
     await (await chooser.value).set_files(tmp_path / "fake.png")
 
     await expect(page.locator(".upload .why")).to_contain_text("This is no sound .png file")
@@ -394,6 +597,7 @@ async def test_a_large_file_that_is_refused_at_its_end_says_why(
     assert arrived(desk) == 0
 
 
+@on_every_screen
 async def test_cancel_stops_an_upload(desk: Desk, windows: Windows) -> None:
     agent = await desk.agent()
     await agent.ticket()
@@ -405,7 +609,7 @@ async def test_cancel_stops_an_upload(desk: Desk, windows: Windows) -> None:
 
     await page.route("**/api/files/upload", hold)
     await choose(page, chosen("slow.txt"))
-    await page.get_by_role("button", name="Cancel").click()
+    await press(page.get_by_role("button", name="Cancel"))
 
     await expect(page.locator(".upload")).to_have_count(0)
     await expect(page.get_by_role("button", name="Send")).to_have_text("Send")
@@ -413,6 +617,7 @@ async def test_cancel_stops_an_upload(desk: Desk, windows: Windows) -> None:
     assert await agent.all("/api/files/ticket/1") == []
 
 
+@on_every_screen
 async def test_a_file_can_be_looked_at_without_leaving_the_ticket(desk: Desk, windows: Windows) -> None:
     agent = await desk.agent()
     await agent.ticket()
@@ -424,7 +629,7 @@ async def test_a_file_can_be_looked_at_without_leaving_the_ticket(desk: Desk, wi
         chosen("a.txt"),
     )
     await expect(page.get_by_text("ready")).to_have_count(3)
-    await page.get_by_role("button", name="Send").click()
+    await press(page.get_by_role("button", name="Send"))
     await expect(page.locator("[data-message] .file")).to_have_count(3)
 
     opened = page.locator("[data-message]").get_by_role("link", name="red.png", exact=True)
@@ -449,7 +654,7 @@ async def test_a_file_goes_up_without_scripts(desk: Desk, windows: Windows, tmp_
     page = await windows.open(agent, "/tickets/1", java_script_enabled=False)
 
     await page.get_by_label("File", exact=True).set_input_files(chosen("plain.txt"))
-    await page.get_by_role("button", name="Upload file").click()
+    await press(page.get_by_role("button", name="Upload file"))
 
     await expect(page.locator("#files")).to_contain_text("plain.txt")
     await expect(page).to_have_url(f"{desk.url}/tickets/1")
@@ -478,6 +683,7 @@ async def test_a_deleted_file_is_gone_for_everybody_and_staff_see_that_it_was_th
     await expect(theirs.locator("body")).not_to_contain_text("secret.txt")
 
 
+@on_every_screen
 async def test_a_picture_that_comes_late_shows_by_itself(desk: Desk, windows: Windows) -> None:
     agent, customer = await desk.agent(), await desk.customer()
     ticket = (await customer.ticket())["id"]

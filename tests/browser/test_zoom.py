@@ -16,18 +16,22 @@ LOST: Final = """() => {
     const named = (el) => `${el.tagName.toLowerCase()}.${el.className?.baseVal ?? el.className} `
         + `"${(el.textContent ?? "").trim().slice(0, 40)}"`;
     const scrolls = (el) => ["auto", "scroll"].includes(getComputedStyle(el).overflowX);
-    const inScroller = (el) => { for (let up = el; up && up !== document.body; up = up.parentElement) if (scrolls(up)) return true; return false; };
+    const inScroller = (el) => el && el !== document.body && (scrolls(el) || inScroller(el.parentElement));
+    const isSeen = (el) => el.checkVisibility({ visibilityProperty: true, opacityProperty: true });
     const lost = [];
-    if (document.documentElement.scrollWidth > innerWidth) lost.push(`wide: ${document.documentElement.scrollWidth} px`);
+    const { scrollWidth } = document.documentElement;
+    if (scrollWidth > innerWidth) lost.push(`wide: ${scrollWidth} px`);
     for (const el of document.body.querySelectorAll("*")) {
-        if (!el.checkVisibility({ visibilityProperty: true, opacityProperty: true }) || el.closest(".sr, .skip, svg, option, dialog")) continue;
+        if (!isSeen(el) || el.closest(".sr, .skip, svg, option, dialog")) continue;
         const box = el.getBoundingClientRect(), style = getComputedStyle(el);
         if (!box.width || !box.height || inScroller(el)) continue;
         if (box.right > innerWidth + 1 || box.left < -1) lost.push(`outside: ${named(el)}`);
         if (style.clipPath !== "none" || el.matches("input")) continue;
         const clips = style.overflowX === "hidden" || style.overflowX === "clip";
-        if (clips && el.scrollWidth > el.clientWidth + 1 && style.textOverflow !== "ellipsis") lost.push(`cut: ${named(el)}`);
-        if (["fixed", "sticky"].includes(style.position) && box.height > innerHeight / 2) lost.push(`covers: ${named(el)}`);
+        const isCut = clips && el.scrollWidth > el.clientWidth + 1 && style.textOverflow !== "ellipsis";
+        if (isCut) lost.push(`cut: ${named(el)}`);
+        const stays = ["fixed", "sticky"].includes(style.position);
+        if (stays && box.height > innerHeight / 2) lost.push(`covers: ${named(el)}`);
     }
     const main = document.querySelector("main").getBoundingClientRect();
     if (main.left > 1 && !document.querySelector("main.alone")) lost.push("there is something beside the content");

@@ -143,7 +143,7 @@ async def test_staff_read_the_hours_and_get_no_form(desk: Desk) -> None:
     assert "Add a calendar" not in page
     assert "Change" not in page
     assert (await send(agent, HERE, **FIELDS)).status == 403
-    assert "Business hours" in await text(agent, "/settings")
+    assert "Business hours" in await text(agent, "/settings/all")
     assert "Business hours" not in await text(await desk.customer(), "/settings")
 
 

@@ -35,6 +35,10 @@ async def test_without_a_log_in_every_page_leads_to_it_and_back(desk: Desk) -> N
         "/settings/sla",
         "/settings/views",
         "/settings/macros",
+        "/settings/all",
+        "/settings/desk",
+        "/settings/sessions",
+        "/settings/audit",
         "/files/whatever/view",
     ):
         async with desk.session().get(path, allow_redirects=False) as answer:
@@ -180,6 +184,10 @@ async def test_pages_carry_no_inline_script_or_style(desk: Desk) -> None:
         "/settings/sla",
         "/settings/views",
         "/settings/macros",
+        "/settings/all",
+        "/settings/desk",
+        "/settings/sessions",
+        "/settings/audit",
         "/search?q=printer",
         "/api/docs",
         "/api/docs/live",

@@ -55,3 +55,22 @@ async def test_what_cannot_count_is_refused_on_the_page(desk: Desk) -> None:
         {"return_after_minutes": "0"},
     ):
         assert (await sent(boss, f"/teams/{team}", **form)).status == 422
+
+
+async def test_a_refused_change_is_said_beside_its_field_in_the_form_that_it_came_from(desk: Desk) -> None:
+    admin, agent = await desk.admin(), await desk.agent()
+
+    refused = await sent(
+        admin, f"/people/{agent.id}", name="Bo", email="no address", max_tickets="3", role="agent"
+    )
+    saved = await sent(
+        admin, f"/people/{agent.id}", name="Bo", email="bo@example.org", role="agent", is_active="yes"
+    )
+
+    page = refused.body.decode()
+    assert refused.status == 422
+    assert f'id="edit" action="/people/{agent.id}"' in page
+    assert re.search(r'name="email" type="email"[^>]* aria-invalid="true"', page)
+    assert "Must be an e-mail address" in page
+    assert saved.headers["Location"] == "/people?done=saved"
+    assert "Saved." in (await admin.get("/people?done=saved")).body.decode()

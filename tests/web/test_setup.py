@@ -1,6 +1,11 @@
 """The one-time link."""
 
+import pytest
+
+from servicedesk.demo.company import STORIES
+from servicedesk.desk import welcome
 from servicedesk.domain.times import MINUTE
+from servicedesk.web import words
 from servicedesk.web.setup import SETUP_LINK
 from tests.served import Desk
 from tests.web.guests import PASSWORD, log_in
@@ -70,3 +75,54 @@ async def test_bad_fields_are_said_beside_the_form_and_the_link_stays_good(desk:
         answer = await visitor.send(link(desk), **(FIELDS | wrong), csrf_token=token)
         assert answer.status == 422, wrong
     assert (await visitor.send(link(desk), **FIELDS, csrf_token=token)).status == 303
+
+
+async def test_the_first_ticket_is_a_tour_for_the_first_admin(desk: Desk) -> None:
+    visitor = Visitor(desk)
+    token = await visitor.token(link(desk))
+    await visitor.send(link(desk), **FIELDS, desk_name="Acme help", csrf_token=token)
+
+    [ticket] = (await visitor.get("/api/tickets/")).body["items"]
+    assert (ticket["title"], ticket["requester"]["name"]) == ("Welcome to your desk", "Acme help")
+    assert ticket["assigned_to"]["name"] == "Ada"
+    assert ticket["priority"] == "low"
+    page = (await visitor.get(f"/tickets/{ticket['id']}")).body.decode()
+    for shown in (
+        'href="/people"',
+        'href="/settings/calendars"',
+        "public form",
+        "<code>J</code>",
+        "<code>Ctrl</code>",
+    ):
+        assert shown in page
+    done = await visitor.send(
+        f"/tickets/{ticket['id']}/status", status="resolved", csrf_token=await visitor.token("/tickets/1")
+    )
+    assert done.status == 303
+    assert (await visitor.get("/api/tickets/1")).body["status"] == "resolved"
+
+
+@pytest.mark.parametrize("language", list(words.LANGUAGES))
+async def test_the_tour_speaks_the_language_of_whoever_sets_the_desk_up(desk: Desk, language: str) -> None:
+    visitor = Visitor(desk)
+    token = await visitor.token(link(desk))
+    cookies = "; ".join(f"{name}={value}" for name, value in visitor.cookies.items())
+    headers = {"Accept-Language": f"{language};q=0.9, fr", "Cookie": cookies, "Origin": desk.url}
+    await visitor.call("POST", link(desk), data={**FIELDS, "csrf_token": token}, headers=headers)
+
+    ticket = (await visitor.get("/api/tickets/1")).body
+    said = words.words(language).say
+    assert ticket["title"] == said(welcome.TITLE)
+    for text in (*welcome.PARAGRAPHS, *welcome.STEPS):
+        assert said(text) in ticket["description"]
+
+
+async def test_the_tour_does_not_keep_the_demo_out(desk: Desk) -> None:
+    visitor = Visitor(desk)
+    token = await visitor.token(link(desk))
+
+    await visitor.send(link(desk), **FIELDS, demo="yes", csrf_token=token)
+
+    titles = [t["title"] for t in (await visitor.get("/api/tickets/?limit=100")).body["items"]]
+    assert titles.count("Welcome to your desk") == 1
+    assert len(titles) == len(STORIES) + 1

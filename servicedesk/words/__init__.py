@@ -1,0 +1,1 @@
+"""What the desk says in other languages; the texts themselves are English."""
