@@ -114,7 +114,7 @@ async def a_lived_in_desk(desk: Desk) -> Lived:
     await _rules(lived)
     await _burning(lived)
     await _others(lived)
-    await _guest(lived)
+    lived.names |= await a_letter(desk, agent)
     await agent.post("/api/auth/tokens", {"name": "My script"})
     await desk.live(until - desk.clock.now - 2 * MINUTE)
     path = f"/api/tickets/{lived.names['ticket']}"
@@ -185,17 +185,16 @@ async def _burning(lived: Lived) -> None:
     await settled(customer, picture)
 
 
-async def _guest(lived: Lived) -> None:
-    """Somebody without an account writes and is answered."""
-    guest, agent = await opened(lived.desk), lived.people["agent"]
-    receipt = files.picture("PNG", 640, 480)
-    lived.names["link"] = link = await guest.link(("receipt.png", receipt))
+async def a_letter(desk: Desk, agent: Client) -> dict[str, str]:
+    """Let somebody without an account write and be answered; return where that is."""
+    guest = await opened(desk)
+    link = await guest.link(("receipt.png", files.picture("PNG", 640, 480)))
     ticket = (await agent.get("/api/tickets/?limit=1&sort=-created_at")).body["items"][0]["id"]
     file = (await agent.all(f"/api/files/ticket/{ticket}"))[0]
     await settled(agent, file)
-    lived.names["receipt"] = file["id"]
     await agent.post(f"/api/tickets/{ticket}/messages", {"body": "Have you tried the *other* key?"})
     await guest.reply(link, "That one broke.")
+    return {"link": link, "receipt": file["id"]}
 
 
 async def _others(lived: Lived) -> None:

@@ -50,6 +50,9 @@ class Shot(NamedTuple):
 def shots(names: dict[str, str]) -> Iterator[Shot]:
     """Yield a picture for each page of the route table, and for customers what they have of their own."""
     for page in console.PAGES:
+        if page.row.startswith("/t/"):
+            yield Shot(_name(page.row), console.STRANGER, page.addresses(names)[0])
+            continue
         who = "admin" if "admin" in page.to or page.row == ONLY_IN_DEVELOPMENT else console.STRANGER
         if page.row != FIRST_RUN:
             yield Shot(_name(page.row), who, page.addresses(names)[0])
@@ -59,7 +62,15 @@ def shots(names: dict[str, str]) -> Iterator[Shot]:
 
 
 def _name(row: str) -> str:
-    return row.strip("/").replace("/{id}", "").replace("{", "").replace("}", "").replace("/", "-") or "queue"
+    return (
+        row.strip("/")
+        .replace("/{id}", "")
+        .replace("t/{token}", "private-link")
+        .replace("{", "")
+        .replace("}", "")
+        .replace("/", "-")
+        or "queue"
+    )
 
 
 async def main(word: str = "") -> None:
@@ -75,12 +86,13 @@ async def main(word: str = "") -> None:
 
 async def _take_all(desk: Desk, browser: Browser, word: str) -> None:
     FOLDER.mkdir(exist_ok=True)
-    windows = Windows(desk, browser)
+    windows = Windows(desk, browser, {})
     windows.patience = 60_000
     first_run = Shot(_name(FIRST_RUN), console.STRANGER, desk.app[SETUP_LINK].path)
     await _take(windows, {}, [first_run] if word in first_run.name else [])
     crowd = await _company(desk)
-    wanted = [shot for shot in shots(await _names(crowd)) if word in shot.name]
+    names = await _names(crowd) | await console.a_letter(desk, crowd["admin"])
+    wanted = [shot for shot in shots(names) if word in shot.name]
     await _take(windows, crowd, wanted)
     if windows.troubles:
         raise SystemExit("\n".join(windows.troubles))

@@ -22,7 +22,7 @@ LOST: Final = """() => {
     const { scrollWidth } = document.documentElement;
     if (scrollWidth > innerWidth) lost.push(`wide: ${scrollWidth} px`);
     for (const el of document.body.querySelectorAll("*")) {
-        if (!isSeen(el) || el.closest(".sr, .skip, svg, option, dialog")) continue;
+        if (!isSeen(el) || el.closest(".sr, .skip, .trap, svg, option, dialog")) continue;
         const box = el.getBoundingClientRect(), style = getComputedStyle(el);
         if (!box.width || !box.height || inScroller(el)) continue;
         if (box.right > innerWidth + 1 || box.left < -1) lost.push(`outside: ${named(el)}`);
