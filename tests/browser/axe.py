@@ -12,6 +12,12 @@ _ALL: Final = "axe.run(document, {resultTypes: ['violations'], rules: {'target-s
 _CONTRAST: Final = "axe.run(document, {resultTypes: ['violations'], runOnly: ['color-contrast']})"
 
 
+# Colours that are on their way are neither those of the one scheme nor those of the other.
+_ARRIVED: Final = """() => new Promise((done) => requestAnimationFrame(done)).then(() => Promise.allSettled(
+    document.getAnimations().filter((each) => each instanceof CSSTransition).map((each) => each.finished)))
+    .then(() => true)"""
+
+
 async def findings(page: Page) -> list[str]:
     """Return what breaks WCAG 2.2 A or AA, or seriously a best practice, in light and in dark."""
     await page.evaluate(AXE)
@@ -22,6 +28,7 @@ async def findings(page: Page) -> list[str]:
 
 
 async def _run(page: Page, call: str) -> list[str]:
+    await page.evaluate(_ARRIVED)
     result: dict[str, Any] = await page.evaluate(call)
     return [
         f"{page.url} {found['id']}: {found['help']} {[node['html'][:160] for node in found['nodes'][:3]]}"

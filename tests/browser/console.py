@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from servicedesk.demo import things
 from servicedesk.domain.times import DAY, HOUR, MINUTE
 from servicedesk.web.api import Kind
 from servicedesk.web.routes import ROWS
@@ -188,7 +189,7 @@ async def _burning(lived: Lived) -> None:
 async def a_letter(desk: Desk, agent: Client) -> dict[str, str]:
     """Let somebody without an account write and be answered; return where that is."""
     guest = await opened(desk)
-    link = await guest.link(("receipt.png", files.picture("PNG", 640, 480)))
+    link = await guest.link(("receipt.png", things.content_of("receipt.png")))
     ticket = (await agent.get("/api/tickets/?limit=1&sort=-created_at")).body["items"][0]["id"]
     file = (await agent.all(f"/api/files/ticket/{ticket}"))[0]
     await settled(agent, file)

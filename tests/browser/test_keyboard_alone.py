@@ -14,7 +14,7 @@ from tests.served import Desk
 # radio buttons by arrows. The field that takes files has the button beside it; the trap is for programs alone.
 WATCH: Final = r"""() => {
     const can = "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex]";
-    const byPattern = (el) => el.closest(".row-ticket") || el.id === "attach" || el.closest(".trap") || el.matches("main, dialog")
+    const byPattern = (el) => el.closest(".row-ticket, .trap") || el.matches("#attach, main, dialog")
         || (el.getAttribute("role") === "tab" && el.tabIndex < 0)
         || (el.type === "radio" && [...document.getElementsByName(el.name)].some((r) => r.checked && r !== el));
     const named = (el) => `${el.tagName.toLowerCase()} ${el.id || el.className} `
@@ -34,7 +34,8 @@ WATCH: Final = r"""() => {
         window.reached.push(target);
         const box = target.getBoundingClientRect();
         const isIn = box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth;
-        if (![target, target.closest(".composer-box") ?? target].some(hasRing)) window.unseen.push(`no ring: ${named(target)}`);
+        const frame = target.closest(".composer-box");
+        if (!hasRing(target) && !(frame && hasRing(frame))) window.unseen.push(`no ring: ${named(target)}`);
         if (!isIn) window.unseen.push(`out of sight: ${named(target)}`);
     });
     window.missed = () => window.wanted().filter((el) => !window.reached.includes(el)).map(named);
