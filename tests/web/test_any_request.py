@@ -585,6 +585,9 @@ LIKELY_HEADERS = {
 }
 
 
+LOG_INS = ("/login", "/api/auth/login")
+
+
 async def anything_goes(crowd: Crowd, sent: Sent) -> None:
     session = await crowd.session(sent.role)
     await settled(crowd.desk)
@@ -606,7 +609,10 @@ async def anything_goes(crowd: Crowd, sent: Sent) -> None:
 
     answers_as_promised(sent.path, status, headers, body)
     if status >= 400 and "Idempotency-Key" not in sent.headers:
-        assert everything(crowd.desk) == before, "a refusal has changed something"
+        after = everything(crowd.desk)
+        if sent.row.path in LOG_INS:  # a wrong password is written down
+            after["audit"] = before["audit"]
+        assert after == before, "a refusal has changed something"
 
 
 quick = settings(

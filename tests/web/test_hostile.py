@@ -824,6 +824,8 @@ async def test_every_address_says_what_can_be_done_with_it(desk: Desk) -> None:
     agent = await desk.agent()
     methods: dict[str, set[str]] = {}
     for row in ROWS:
+        if row.kind is Kind.LINK:  # without the link there is nothing at its address
+            continue
         methods.setdefault(row.path, {"OPTIONS"}).update(
             ["GET", "HEAD"] if row.method == "GET" else [row.method]
         )
