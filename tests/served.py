@@ -158,18 +158,27 @@ class Desk:
             email = fields.pop("email", f"{role.value}{number}@desk.example")
             user = people.insert(tx, email=email, name=name, role=role, at=self.clock(), **fields)
             people.set_teams(tx, user.id, teams)
-            sessions.insert(
-                tx,
-                hashed=auth.hash_of(token),
-                kind=sessions.Kind.TOKEN,
-                user_id=user.id,
-                name="test",
-                at=self.clock(),
-                expires_at=None,
-            )
+            self._let_in(tx, user.id, token)
             return people.get(tx, user.id)
 
         return self.client(await self.db.write(add), token)
+
+    async def token_for(self, user: User) -> Client:
+        """Return somebody who is there already, with a token of their own."""
+        token = auth.new_token()
+        await self.db.write(self._let_in, user.id, token)
+        return self.client(user, token)
+
+    def _let_in(self, tx: Tx, user_id: int, token: str) -> None:
+        sessions.insert(
+            tx,
+            hashed=auth.hash_of(token),
+            kind=sessions.Kind.TOKEN,
+            user_id=user_id,
+            name="test",
+            at=self.clock(),
+            expires_at=None,
+        )
 
     def client(self, user: User, token: str) -> Client:
         session = self.session(headers={"Authorization": f"Bearer {token}"})

@@ -1,5 +1,6 @@
 """A served desk and windows of a real Chromium on it. One browser and one event loop serve all these tests."""
 
+import inspect
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -24,7 +25,7 @@ expect.set_options(timeout=PATIENCE)
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if HERE in item.path.parents:
+        if HERE in item.path.parents and inspect.iscoroutinefunction(getattr(item, "obj", None)):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 

@@ -1,123 +1,153 @@
-"""Every page for everybody: nothing that axe finds, in either scheme, on a desk and on a phone."""
+"""Every page for everybody: who may see it, and nothing that axe finds, in any scheme, on a desk and on a phone."""
 
+from collections import Counter
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
 
-import axe_playwright_python
 import pytest
 from playwright.async_api import Page, expect
 
+from servicedesk.settings import Environment
+from servicedesk.web.setup import SETUP_LINK
+from tests.browser import console
+from tests.browser.axe import findings
+from tests.browser.console import Lived, a_lived_in_desk
 from tests.browser.windows import Windows, is_live
-from tests.served import Client, Desk
+from tests.served import Desk
 
-AXE: Final = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
-STRICT: Final = {"wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"}
-PAGES: Final = (
-    *("/", "/?view=mine", "/?view=unassigned&status=new", "/tickets/1", "/tickets/new"),
-    *("/search?q=printer", "/search", "/numbers", "/numbers/what-if"),
-    *("/people", "/people?edit=1", "/settings", "/api/docs"),
-    *("/notifications", "/settings/calendars", "/settings/calendars?edit=1", "/api/docs/live"),
-    *("/settings/sla", "/settings/sla?edit=1", "/settings/escalation", "/settings/escalation?edit=1"),
-    *("/settings/macros", "/settings/views", "/tickets/1/macros"),
-    *("/settings/all", "/settings/desk", "/settings/sessions", "/settings/audit"),
-)
 PHONE: Final = {"width": 390, "height": 844}
+HTML: Final = {"Accept": "text/html"}
+OTHERS: Final = ("customer", console.STRANGER)
 
 
-async def findings(page: Page) -> list[str]:
-    """Return what breaks WCAG 2.2 A or AA, or seriously a best practice."""
-    await page.evaluate(AXE)
-    result: dict[str, Any] = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    return [
-        f"{page.url} {found['id']}: {found['help']} {[node['html'][:160] for node in found['nodes'][:3]]}"
-        for found in result["violations"]
-        if STRICT.intersection(found["tags"]) or found["impact"] in ("serious", "critical")
-    ]
+def test_every_page_of_the_route_table_has_an_example() -> None:
+    named = Counter(page.row for page in console.PAGES)
+
+    assert set(named) == console.rows_of_pages()
+    assert set(named.values()) == {1}
 
 
-async def a_lived_in_desk(desk: Desk) -> Client:
-    admin, customer = await desk.admin(name="Ada Admin"), await desk.customer(name="Carla Weiss")
-    agent = await desk.agent(name="Mara Lind", skills=("vpn",))
-    await desk.team("Support", agent, lead=admin)
-    ticket = await customer.ticket(
-        "The printer is on fire", description="# Help\n\n`lp0` > *burns*", tags=["vpn"]
-    )
-    path = f"/api/tickets/{ticket['id']}"
-    await agent.post(f"{path}/messages", {"body": "Which one, @mara?\n\n| a | b |\n|---|---|\n| 1 | 2 |"})
-    await agent.post(f"{path}/messages", {"body": "He means 4B, @ada.admin.", "is_internal": True})
-    tier = {
-        "when": {"kind": "manual"},
-        "whom": {"kind": "assignee"},
-        "do": ["notify"],
-        "acknowledge_minutes": 30,
-    }
-    await admin.post("/api/escalation/policies/", {"name": "Watch", "is_default": True, "tiers": [tier]})
-    await agent.post(f"{path}/escalate", {"reason": "It burns for real now."})
-    for n in range(4):
-        await customer.ticket(f"More {n}", priority=("low", "medium", "high", "critical")[n])
-    week = {"mon": [["09:00", "12:00"], ["13:00", "17:00"]], "fri": [["00:00", "24:00"]]}
-    days = [{"date": "12-24", "name": "Christmas Eve", "open": [["09:00", "12:00"]]}]
-    hours = {"name": "Office hours", "zone": "Europe/Berlin", "week": week, "holidays": days}
-    await admin.post("/api/sla/calendars/", hours)
-    targets = {"critical": {"first_response_s": 3600, "resolution_s": 14_400}}
-    await admin.post("/api/sla/policies/", {"name": "Support", "targets": targets, "calendar_id": 1})
-    return admin
+async def test_whoever_may_not_see_a_page_is_sent_to_the_log_in_or_refused(desk: Desk) -> None:
+    lived = await a_lived_in_desk(desk)
+    stranger = desk.session()
+    for page in console.PAGES:
+        for address in page.addresses(lived.names):
+            for who, person in lived.people.items():
+                answer = await person.get(address, headers=HTML)
+                assert (answer.status == 200) is (who in page.to), (address, who, answer.status)
+                assert answer.status < 500
+            async with stranger.get(address, headers=HTML, allow_redirects=False) as answer:
+                assert (answer.status == 200) is (console.STRANGER in page.to), (address, answer.status)
+                if page.to and console.STRANGER not in page.to:
+                    assert answer.headers["Location"].split("?")[0] == "/login", address
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_axe_finds_nothing(desk: Desk, windows: Windows, scheme: Any) -> None:
-    admin = await a_lived_in_desk(desk)
-    page = await windows.open(admin, color_scheme=scheme)
+@pytest.mark.parametrize("who", [pytest.param("admin", marks=pytest.mark.slow), *OTHERS])
+async def test_axe_finds_nothing(desk: Desk, windows: Windows, who: str) -> None:
+    lived = await a_lived_in_desk(desk)
+
+    assert await _found_on_all(lived, windows, who) == []
+
+
+@pytest.mark.parametrize("who", [pytest.param("admin", marks=pytest.mark.slow), *OTHERS])
+async def test_axe_finds_nothing_on_a_phone_and_no_page_is_wider_than_it(
+    desk: Desk, windows: Windows, who: str
+) -> None:
+    lived = await a_lived_in_desk(desk)
+
+    assert await _found_on_all(lived, windows, who, viewport=PHONE, has_touch=True) == []
+
+
+@pytest.mark.slow
+async def test_axe_finds_nothing_in_forced_colours(desk: Desk, windows: Windows) -> None:
+    lived = await a_lived_in_desk(desk)
+
+    assert await _found_on_all(lived, windows, "admin", forced_colors="active") == []
+
+
+async def _found_on_all(lived: Lived, windows: Windows, who: str, **options: Any) -> list[str]:
+    """Return what axe finds on each page that they may see, and which pages are wider than the window."""
+    page = await windows.open(lived.people.get(who), "/login", live=False, **options)
     found = []
-    for path in PAGES:
-        await page.goto(path)
-        if not path.startswith("/api/docs"):
+    for address in lived.pages(who):
+        if address.startswith("/api/docs") and who != console.STRANGER:
+            continue  # the same for all, and long
+        await page.goto(address)
+        if await page.locator("#line").count():
             await is_live(page)
         found += await findings(page)
-    await page.goto("/tickets/1")
+        if wide := await page.evaluate("document.documentElement.scrollWidth - innerWidth"):
+            found.append(f"{address} is {wide} px too wide")
+    return found
+
+
+async def opened(page: Page, ticket: str) -> AsyncIterator[str]:
+    """Open in turn everything that opens over or in a page; yield its name while it is open."""
+    await page.goto(f"/tickets/{ticket}")
     await is_live(page)
-    for key in ("?", "Control+k", "s"):
+    for name, key in {
+        "help": "?",
+        "palette": "Control+k",
+        "status": "s",
+        "people": "a",
+        "macros": "m",
+    }.items():
         await page.keyboard.press(key)
-        await expect(page.get_by_role("dialog")).to_be_visible()
-        found += await findings(page)
+        await page.get_by_role("dialog").get_by_role("option").or_(page.locator("#help")).first.wait_for()
+        yield name
         await page.keyboard.press("Escape")
+        await expect(page.get_by_role("dialog")).to_have_count(0)
+    await page.locator("#files a[data-preview]", has_text="photo.png").click()
+    await page.locator("dialog .preview").wait_for()
+    yield "lightbox"
+    await page.keyboard.press("Escape")
     await page.keyboard.press("n")
-    found += await findings(page)
-    stranger = await windows.open(None, "/login", color_scheme=scheme)
-    found += await findings(stranger)
+    await page.get_by_label("Internal note").fill("Only for @ada")
+    yield "note"
+    await page.keyboard.press("Escape")
+    await page.get_by_role("button", name="You: ").click()
+    yield "menu"
+    await page.keyboard.press("Escape")
+    await page.get_by_label("Priority", exact=True).select_option("low")
+    await page.get_by_role("button", name="Undo").wait_for()
+    yield "toast"
+    for section in await page.locator("details:not([open]) > summary").all():
+        await section.click()
+    yield "sections"
+    await page.goto("/")
+    await is_live(page)
+    for _ in range(3):
+        await page.keyboard.press("j")
+        await page.keyboard.press("x")
+    await page.get_by_role("group", name="Selected tickets").wait_for()
+    yield "bulk"
 
-    assert found == []
 
-
-async def test_axe_finds_nothing_on_a_phone_and_no_page_is_wider_than_it(
-    desk: Desk, windows: Windows
-) -> None:
-    admin = await a_lived_in_desk(desk)
-    page = await windows.open(admin, viewport=PHONE, has_touch=True)
+@pytest.mark.slow
+async def test_axe_finds_nothing_in_what_opens(desk: Desk, windows: Windows) -> None:
+    lived = await a_lived_in_desk(desk)
+    page = await windows.open(lived.admin)
     found = []
-    for path in PAGES:
-        await page.goto(path)
-        width = await page.evaluate("document.documentElement.scrollWidth")
-        found += [f"{path} is {width} px wide"] if width > PHONE["width"] else []
-        found += await findings(page)
+    async for name in opened(page, lived.names["ticket"]):
+        found += [f"{name}: {each}" for each in await findings(page)]
 
     assert found == []
 
 
-async def test_a_phone_lists_reads_and_answers(desk: Desk, windows: Windows) -> None:
-    agent, customer = await desk.agent(), await desk.customer()
-    ticket = await customer.ticket()
-    page = await windows.open(agent, viewport=PHONE, has_touch=True)
+async def test_axe_finds_nothing_on_the_page_that_sets_a_desk_up(desk: Desk, windows: Windows) -> None:
+    page = await windows.open(None, desk.app[SETUP_LINK].path)
+    await expect(page.get_by_role("heading", name="Set up the desk")).to_be_visible()
 
-    await page.get_by_role("link", name="The printer is on fire").tap()
-    await page.get_by_label("Reply").fill("From the bus")
-    await page.get_by_role("button", name="Send").tap()
-    await expect(page.locator("[data-message]")).to_contain_text("From the bus")
-    await page.get_by_role("link", name="Details").tap()
-    await page.get_by_label("Status", exact=True).select_option("pending")
+    assert await findings(page) == []
 
-    await expect(page.locator("#history")).to_contain_text("Pending")
-    assert (await agent.get(f"/api/tickets/{ticket['id']}")).body["status"] == "pending"
+
+async def test_axe_finds_nothing_on_the_page_of_components(tmp_path: Path, windows: Windows) -> None:
+    async with Desk(tmp_path / "development", env=Environment.DEVELOPMENT) as desk:
+        windows.desk = desk
+        page = await windows.open(await desk.admin(), "/style")
+
+        assert await findings(page) == []
 
 
 async def test_the_colours_that_somebody_chose_stay(desk: Desk, windows: Windows) -> None:
@@ -130,27 +160,8 @@ async def test_the_colours_that_somebody_chose_stay(desk: Desk, windows: Windows
     await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
 
 
-async def test_a_page_at_rest_does_not_move(desk: Desk, windows: Windows) -> None:
-    admin = await a_lived_in_desk(desk)
-    page = await windows.open(admin)
-    for path in ("/", "/tickets/1", "/numbers"):
-        await page.goto(path)
-        await is_live(page)
-        moved = await page.evaluate(
-            """() => new Promise((done) => {
-                let sum = 0;
-                new PerformanceObserver((list) => {
-                    for (const shift of list.getEntries()) if (!shift.hadRecentInput) sum += shift.value;
-                }).observe({ type: "layout-shift", buffered: true });
-                setTimeout(() => done(sum), 300);
-            })"""
-        )
-        assert moved <= 0.02, path
-
-
 async def test_search_marks_what_it_found_while_the_letters_come(desk: Desk, windows: Windows) -> None:
-    admin = await a_lived_in_desk(desk)
-    page = await windows.open(admin, "/search")
+    page = await windows.open((await a_lived_in_desk(desk)).admin, "/search")
 
     await page.get_by_label("Search").press_sequentially("print")
     await expect(page.locator(".hit mark").first).to_have_text("print")
@@ -162,9 +173,10 @@ async def test_search_marks_what_it_found_while_the_letters_come(desk: Desk, win
 
 
 async def test_why_this_agent_says_what_the_api_says(desk: Desk, windows: Windows) -> None:
-    admin = await a_lived_in_desk(desk)
-    made = (await admin.get("/api/tickets/1/assignment")).body["items"][-1]
-    page = await windows.open(admin, "/tickets/1")
+    lived = await a_lived_in_desk(desk)
+    admin, ticket = lived.admin, lived.names["paused"]
+    made = (await admin.get(f"/api/tickets/{ticket}/assignment")).body["items"][-1]
+    page = await windows.open(admin, f"/tickets/{ticket}")
 
     await page.get_by_text("Why this agent?").click()
 

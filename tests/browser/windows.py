@@ -35,6 +35,8 @@ class Windows:
         self.browser = browser
         self.screen = screen
         self.troubles: list[str] = []
+        self.patience = PATIENCE
+        """Milliseconds that anything may take."""
         self._contexts: list[BrowserContext] = []
 
     async def open(
@@ -53,8 +55,8 @@ class Windows:
         context = await self.browser.new_context(base_url=self.desk.url, **self.screen | options)
         if has_own_line:
             await context.add_init_script("delete globalThis.SharedWorker")
-        context.set_default_timeout(PATIENCE)
-        context.set_default_navigation_timeout(2 * PATIENCE)
+        context.set_default_timeout(self.patience)
+        context.set_default_navigation_timeout(2 * self.patience)
         self._contexts.append(context)
         if person is not None:
             await context.add_cookies([{"name": "servicedesk", "value": person.token, "url": self.desk.url}])

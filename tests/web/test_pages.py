@@ -10,6 +10,7 @@ from servicedesk.domain.people import Availability, Role, User
 from servicedesk.web import frame, queue
 from servicedesk.web.keys import SETTINGS
 from tests.served import Client, Desk
+from tests.web.guests import Guest
 
 HTML = {"Accept": "text/html"}
 
@@ -146,18 +147,23 @@ def desk_agent() -> User:
     )
 
 
-async def test_the_first_view_weighs_little(desk: Desk) -> None:
+@pytest.mark.parametrize("path", ["/", "/tickets/1", "/login"])
+async def test_the_first_view_weighs_little(desk: Desk, path: str) -> None:
     agent = await desk.agent()
     for n in range(50):
         await agent.ticket(f"Ticket {n}", tags=["vpn", "mail"])
-    page = await html(agent, "/tickets/1")
+    reader = Guest(desk) if path == "/login" else agent
+    page = await html(reader, path)
 
     weight = {"js": 0, "css": 0}
     addresses = set(re.findall(r'(?:src|href)="(/static/[^"#]+\.(?:js|css))"', page))
-    live = next(address for address in addresses if address.endswith("/live.js"))
     addresses |= {
-        live.replace("live.js", name) for name in ("line.js", "worker.js")
-    }  # the first tab starts them
+        address.replace("live.js", name)
+        for address in addresses
+        if address.endswith("/live.js")
+        for name in ("line.js", "worker.js")  # the first tab starts them
+    }
+    assert {address.rsplit(".", 1)[1] for address in addresses} == {"js", "css"}
     for address in addresses:
         async with agent.session.get(
             address, headers={"Accept-Encoding": "gzip"}, auto_decompress=False
