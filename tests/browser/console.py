@@ -68,7 +68,7 @@ PAGES: Final = (
     Page("/api/docs", EVERYBODY),
     Page("/api/docs/live", EVERYBODY),
     # There is no such page outside development; a test of its own looks at it.
-    Page("/style", NOBODY),
+    Page("/styleguide", NOBODY),
     # Its link is used up as soon as the desk has a user; a test of its own looks at it.
     Page("/setup", NOBODY),
 )

@@ -43,7 +43,7 @@ SHOWN: Final = """() => Promise.all([...document.images].filter((image) => {
     const box = image.getBoundingClientRect();
     return image.checkVisibility() && box.top < innerHeight && box.bottom > 0;
 }).map((image) => image.decode().catch(() => {})))"""
-ONLY_IN_DEVELOPMENT: Final = "/style"
+ONLY_IN_DEVELOPMENT: Final = "/styleguide"
 FIRST_RUN: Final = "/setup"
 LAST: Final = {"/tickets/{id}/macros"}
 """Of these the last example says more than the first."""

@@ -145,7 +145,7 @@ async def test_axe_finds_nothing_on_the_page_that_sets_a_desk_up(desk: Desk, win
 async def test_axe_finds_nothing_on_the_page_of_components(tmp_path: Path, windows: Windows) -> None:
     async with Desk(tmp_path / "development", env=Environment.DEVELOPMENT) as desk:
         windows.desk = desk
-        page = await windows.open(await desk.admin(), "/style")
+        page = await windows.open(await desk.admin(), "/styleguide")
 
         assert await findings(page) == []
 
