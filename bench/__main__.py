@@ -15,7 +15,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from bench import crowds, filling, measures, report
+from bench import console, crowds, filling, measures, report
 from bench.crowds import Place
 from bench.measures import Measure
 from bench.report import Line, Once, Promise, Result, Side
@@ -87,8 +87,9 @@ def run(plan: Plan, cache: Path, only: str = "") -> Result:
             lines = asyncio.run(_measure(plan, pairs, only))
             replays = asyncio.run(_replays(pairs, only))
             live = asyncio.run(_live(plan, pairs[-1], only))
+            felt = asyncio.run(_console(plan, pairs[-1], only))
             busy = [Side(pair.desk.memory, pair.limit.memory) for pair in pairs]
-    return Result(tuple(plan.sizes), lines, replays, live, starts, idle, busy, time.perf_counter() - started)
+    return Result(tuple(plan.sizes), lines, replays, live, felt, starts, idle, busy, time.perf_counter() - started)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -256,6 +257,13 @@ async def _live(plan: Plan, pair: Pair, only: str) -> list[Promise]:
         Promise(f"{room}: 99 % hear it within", "ms", *(each.p99 for each in heard), 100),
         Promise(f"{others} beside {others} who never read: 99 % hear it within", "ms", beside.p99, None, 50),
     ]
+
+
+async def _console(plan: Plan, pair: Pair, only: str) -> list[Promise]:
+    """Measure the console of the largest desk, where there is a browser."""
+    if only not in "console" or not console.is_possible():
+        return []
+    return await console.measure(pair.places[0], plan.pace_seconds)
 
 
 def _say(text: str) -> None:

@@ -67,6 +67,8 @@ class Result(NamedTuple):
     lines: list[Line]
     replays: list[Once]
     live: list[Promise]
+    console: list[Promise]
+    """Of the largest desk; nothing where there was no browser."""
     starts: list[Side]
     idle: list[Side]
     busy: list[Side]
@@ -101,7 +103,9 @@ def _tables(result: Result) -> Iterator[Rows]:
     if result.replays:
         yield _replay_rows(result)
     if result.live:
-        yield _live_rows(result)
+        yield _promise_rows("live", result.live)
+    if result.console:
+        yield _promise_rows("console", result.console)
     yield _cpu_rows(result)
     yield _process_rows(result)
 
@@ -111,12 +115,12 @@ def _replay_rows(result: Result) -> Rows:
     return [["seconds", *(f"{size:,} tickets" for size in result.sizes)], *rows]
 
 
-def _live_rows(result: Result) -> Rows:
+def _promise_rows(head: str, promises: Sequence[Promise]) -> Rows:
     rows = [
         [f"{each.name}, {each.unit}", *(_or_nothing(n) for n in (each.desk, each.limit, each.most))]
-        for each in result.live
+        for each in promises
     ]
-    return [["live", "desk", "limit", "at most"], *rows]
+    return [[head, "desk", "limit", "at most"], *rows]
 
 
 def _or_nothing(value: float | None) -> str:

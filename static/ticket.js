@@ -17,7 +17,17 @@ const log = () => $("#log");
 /** @param {HTMLElement} box */
 const scrolls = (box) => box.scrollHeight > box.clientHeight + 1 && getComputedStyle(box).overflowY !== "visible";
 
-export const lastMessage = () => Math.max(0, ...$$("#log [data-message]").map((m) => Number(m.dataset.message)));
+/** The entries of the conversation, latest first: what is new stands at the end, however long it has become. */
+function* fromTheEnd() {
+  for (let entry = log()?.lastElementChild; entry; entry = entry.previousElementSibling) {
+    if (entry instanceof HTMLElement) yield entry;
+  }
+}
+
+export function lastMessage() {
+  for (const { dataset } of fromTheEnd()) if (dataset.message) return Number(dataset.message);
+  return 0;
+}
 
 function atBottom() {
   const box = log();
@@ -47,14 +57,30 @@ export function toBottom() {
  */
 function place(message) {
   const made = document.importNode(message, true);
+  refreshTimes(made);
   const { clientId, author, message: id } = made.dataset, isMine = Number(author) === me.id;
   const bubble = clientId && isMine ? $(`.entry[data-bubble="${CSS.escape(clientId)}"]`) : null;
   const old = document.getElementById(made.id);
   if (old) { morph(old, made); bubble?.remove(); return false; }
   if (bubble) { bubble.replaceWith(made); return false; }
-  const after = $$("#log [data-message]").find((m) => Number(m.dataset.message) > Number(id)) ?? $("#log [data-bubble]");
-  if (after) after.before(made); else the("#log").append(made);
+  insert(made, Number(id));
   return !isMine;
+}
+
+/**
+ * Put a message behind those with a lower number and before all bubbles.
+ * @param {HTMLElement} message
+ * @param {number} id
+ */
+function insert(message, id) {
+  let next = null;
+  for (const entry of fromTheEnd()) {
+    const { bubble, message: number } = entry.dataset;
+    if (bubble === undefined && number === undefined) continue;
+    if (bubble === undefined && Number(number) < id) break;
+    next = entry;
+  }
+  if (next) next.before(message); else the("#log").append(message);
 }
 
 export const refreshTicket = paced(async () => {
@@ -77,13 +103,12 @@ function draw(page) {
   const news = $$("#log > .entry", page).map(place).filter(Boolean).length;
   for (const id of ["#ticket-head", "#properties"]) {
     const here = $(id), next = $(id, page);
-    if (here && next) morph(here, next);
+    if (here && next) { morph(here, next); refreshTimes(here); }
   }
   followFiles();
   if (!hadFiles && $("#files [data-file]")) $("#files-section")?.setAttribute("open", "");
   const writing = $("#composer [data-mode-panel=reply]", page), here = $("#composer [data-mode-panel=reply]");
   if (writing && here && Boolean($("textarea", writing)) !== Boolean($("textarea", here))) here.replaceWith(document.importNode(writing, true));
-  refreshTimes(the("#main"));
   if (stuck) toBottom();
   else if (news) offerJump(true);
   watchReading();
