@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import gc
 import getpass
 import logging
 import os
@@ -38,6 +39,10 @@ UNUSABLE: Final = 3
 """The exit codes."""
 
 
+CERTIFICATES: Final = "SSL_CERT_FILE"
+"""Where OpenSSL looks for the authorities that it trusts."""
+
+
 class BadUsage(Exception):
     """What was asked for cannot be done; the text is one line."""
 
@@ -61,9 +66,10 @@ def serve(arguments: argparse.Namespace) -> int:
     loaded = settings.load(_flags(arguments))
     _log(loaded.settings.log_level)
     with _data_dir(loaded) as chosen, _only_process(chosen.data_dir, "stop it, or use another --data-dir"):
-        from servicedesk.serving import CannotListen
-        from servicedesk.serving import serve as run
-        from servicedesk.web import turns
+        with _quick_imports():
+            from servicedesk.serving import CannotListen
+            from servicedesk.serving import serve as run
+            from servicedesk.web import turns
 
         try:
             with asyncio.Runner(loop_factory=turns.loop) as runner:
@@ -71,6 +77,25 @@ def serve(arguments: argparse.Namespace) -> int:
         except CannotListen as error:
             raise BadUsage(str(error)) from None
     return OK
+
+
+@contextlib.contextmanager
+def _quick_imports() -> Iterator[None]:
+    """Leave out what a fifth of the imports' time goes into and nobody has anything of.
+
+    There is no garbage yet to collect. And aiohttp reads all certificates of the system for calls by TLS; who makes
+    such a call here brings a context of its own, and without one the call is refused.
+    """
+    before = os.environ.get(CERTIFICATES)
+    os.environ[CERTIFICATES] = os.devnull
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        del os.environ[CERTIFICATES]
+        if before is not None:
+            os.environ[CERTIFICATES] = before
 
 
 def add_user(arguments: argparse.Namespace) -> int:

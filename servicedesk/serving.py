@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import importlib
 import os
 import signal
 import threading
@@ -23,6 +24,10 @@ AT_ONCE: Final = 0.7
 """Seconds after a second signal."""
 
 
+LATER: Final = "servicedesk.media.markdown"
+"""What the first page with a message needs, and the start does not: a twentieth of the time to it."""
+
+
 class CannotListen(Exception):
     """The address is taken, not ours or none at all."""
 
@@ -38,6 +43,7 @@ async def serve(
         origin = await _listen(runner, settings)
         announce(f"servicedesk listening on {origin}")
         _invite(runner.app, settings, origin, announce)
+        await asyncio.to_thread(importlib.import_module, LATER)
         sweeping = asyncio.ensure_future(turns.sweeping())
         await stop.first.wait()
         sweeping.cancel()

@@ -11,7 +11,6 @@ from markupsafe import Markup, escape
 
 from servicedesk.desk import files as desk
 from servicedesk.domain.files import Category, Content, StoredFile, extension_of, kind_of
-from servicedesk.media import markdown
 from servicedesk.media.jobs import Highlighted
 from servicedesk.store import tickets
 from servicedesk.store.db import Connection
@@ -80,6 +79,8 @@ async def _text_face(call: Call, file: StoredFile, preview: TextPreview) -> tupl
     kept = call.app[MEDIA]
     if extension_of(file.filename) == "md" and (marked := await kept.marked(file)):
         # Cleaned here, not where it was made: what made it reads files that may have broken it.
+        from servicedesk.media import markdown  # see serving.LATER
+
         return "markdown", {"html": await asyncio.to_thread(markdown.clean, marked.html)}
     if file.category == Category.CODE and (found := await kept.source(file)):
         html = await asyncio.to_thread(coloured, found)

@@ -11,7 +11,6 @@ from markupsafe import Markup
 
 from servicedesk import resources
 from servicedesk.domain.words import Text
-from servicedesk.media import markdown
 from servicedesk.web import wording, words
 from servicedesk.web.assets import ASSETS, Assets
 from servicedesk.web.keys import SETTINGS
@@ -117,6 +116,8 @@ def _change_text(context: jinja2.runtime.Context, change: dict[str, Any]) -> str
 
 @jinja2.pass_context
 def _markdown(context: jinja2.runtime.Context, text: str, calls: bool = False) -> Markup:
+    from servicedesk.media import markdown  # see serving.LATER
+
     return markdown.render(text, context.get("callable", frozenset()) if calls else frozenset())
 
 

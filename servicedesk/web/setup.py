@@ -10,7 +10,6 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
-from servicedesk.demo import filling
 from servicedesk.desk import setup as desk
 from servicedesk.desk import welcome
 from servicedesk.domain.errors import NotFound
@@ -108,6 +107,8 @@ def _welcome(call: Call, desk_name: str) -> welcome.Welcome:
 
 async def _fill(call: Call, password_hash: str) -> None:
     """Let the demo company in; its people have the admin's password, so that nobody else can use theirs."""
+    from servicedesk.demo import filling  # needed once in the life of a desk
+
     async with call.app[TIMERS].held():
         await filling.fill(
             call.db,
