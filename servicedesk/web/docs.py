@@ -48,7 +48,7 @@ def _calls(document: Document) -> Iterator[dict[str, Any]]:
                 "method": method,
                 "path": path,
                 "group": (about.get("tags") or ["desk"])[0],
-                "summary": about.get("summary", ""),
+                "summary": about.get("summary", "").replace("`", ""),
                 "description": about.get("description", ""),
                 "parameters": [_parameter(document, each) for each in about.get("parameters", [])],
                 "body_type": ", ".join(body),
