@@ -112,8 +112,9 @@ async def opened(page: Page, ticket: str) -> AsyncIterator[str]:
     await page.get_by_label("Priority", exact=True).select_option("low")
     await page.get_by_role("button", name="Undo").wait_for()
     yield "toast"
-    for section in await page.locator("details:not([open]) > summary").all():
-        await section.click()
+    closed = page.locator("details:not([open]) > summary")
+    while await closed.count():
+        await closed.first.click()
     yield "sections"
     await page.goto("/")
     await is_live(page)
