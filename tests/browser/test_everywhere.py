@@ -76,6 +76,8 @@ async def _found_on_all(lived: Lived, windows: Windows, who: str, **options: Any
         await page.goto(address)
         if await page.locator("#line").count():
             await is_live(page)
+        # A conversation opens at its end; what has gone under the bar by that is no target.
+        await page.evaluate("scrollTo(0, 0)")
         found += await findings(page)
         if wide := await page.evaluate("document.documentElement.scrollWidth - innerWidth"):
             found.append(f"{address} is {wide} px too wide")
