@@ -176,6 +176,19 @@ def scrub(arguments: argparse.Namespace) -> int:
     return OK if report.is_sound else DAMAGED
 
 
+def verify_audit(arguments: argparse.Namespace) -> int:
+    """Say whether the audit list is whole, whether a server runs beside it or not."""
+    chosen = settings.load(_flags(arguments)).settings
+    from servicedesk import auditing
+
+    try:
+        report = auditing.verify(chosen.database, arguments.expect)
+    except auditing.BadHead as error:
+        raise BadUsage(str(error)) from None
+    print(msgspec.json.encode(report).decode() if arguments.json else "\n".join(report.lines))
+    return OK if report.is_whole else DAMAGED
+
+
 def tail(arguments: argparse.Namespace) -> int:
     """Print events as they happen."""
     from servicedesk import tail
@@ -228,6 +241,14 @@ def _parser() -> argparse.ArgumentParser:
     tailed.add_argument(
         "--state", metavar="FILE", help="remember the place here, and go on from it next time"
     )
+    audit = commands.add_parser("audit", help="the audit list", allow_abbrev=False)
+    audits = audit.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    verified = _command(
+        audits, "verify", verify_audit, "read the audit list and name where it was tampered with first"
+    )
+    verified.add_argument("--expect", metavar="HEAD", help="a head that an earlier run printed")
+    verified.add_argument("--json", action="store_true", help="one document instead of lines")
+    _data_dir_flag(verified)
     user = commands.add_parser("user", help="people", allow_abbrev=False)
     users = user.add_subparsers(title="commands", required=True, metavar="COMMAND")
     added = _command(users, "add", add_user, "add a user while no server runs on the data folder")
