@@ -33,7 +33,7 @@ from servicedesk.web.keys import CLOCK, DB, RUNNING, SETTINGS, SOURCES
 from servicedesk.web.passwords import HASHER, Hasher
 from servicedesk.web.routes import ROWS
 from servicedesk.web.seen import SEEN, Seen
-from servicedesk.web.sessions import WS_TICKETS, WsTickets
+from servicedesk.web.sessions import HALFWAY, WS_TICKETS, Halfway, WsTickets
 from servicedesk.web.setup import SETUP_LINK, SetupLink
 from servicedesk.web.space import GAUGE, Gauge, disk_space
 from servicedesk.web.throttle import LETTER_BOX, THROTTLE, Letters, Throttle
@@ -66,6 +66,7 @@ def build(
     app[FAILURES] = Failures(clock)
     app[SEEN] = Seen()
     app[LETTER_BOX] = Letters(clock)
+    app[HALFWAY] = Halfway(clock)
     app[WS_TICKETS] = WsTickets(clock)
     app[SETUP_LINK] = SetupLink(clock)
     app.on_response_prepare.append(middleware.protect)

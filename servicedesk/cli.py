@@ -110,6 +110,21 @@ async def _add(chosen: Settings, email: str, name: str, role: str, password: str
         return await db.write(add)
 
 
+def reset_second_step(arguments: argparse.Namespace) -> int:
+    """Turn somebody's second step off while no server runs: for the last admin, whom nobody else can help."""
+    chosen = settings.load(_flags(arguments)).settings
+    from servicedesk import rescue
+    from servicedesk.domain.errors import Refused
+
+    with _only_process(chosen.data_dir, "an admin turns it off on the People page; or stop it first"):
+        try:
+            name = rescue.take_second_step_away(chosen.database, arguments.email)
+        except Refused as refusal:
+            raise BadUsage(refusal.detail) from None
+    print(f"{name} logs in with the password alone.")
+    return OK
+
+
 def demo(arguments: argparse.Namespace) -> int:
     """Fill an empty desk with a small company."""
     chosen = settings.load(_flags(arguments)).settings
@@ -251,6 +266,11 @@ def _parser() -> argparse.ArgumentParser:
     _data_dir_flag(verified)
     user = commands.add_parser("user", help="people", allow_abbrev=False)
     users = user.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    reset = _command(
+        users, "reset-second-step", reset_second_step, "turn somebody's second step off while no server runs"
+    )
+    reset.add_argument("--email", required=True)
+    _data_dir_flag(reset)
     added = _command(users, "add", add_user, "add a user while no server runs on the data folder")
     added.add_argument("--email", required=True)
     added.add_argument("--name", required=True)

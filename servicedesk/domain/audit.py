@@ -25,6 +25,9 @@ class Action(StrEnum):
     ENDED = "ended"
     ENDED_OTHERS = "ended_others"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105
+    SECOND_STEP_ON = "second_step_on"
+    SECOND_STEP_OFF = "second_step_off"
+    RECOVERY_CODES_MADE = "recovery_codes_made"
     MADE = "made"
     CHANGED = "changed"
     DELETED = "deleted"
@@ -64,6 +67,9 @@ _OF_ACTIONS: Final = {
     Action.LOG_IN_FAILED: Area.LOG_IN,
     Action.LOGGED_OUT: Area.LOG_IN,
     Action.PASSWORD_CHANGED: Area.KEYS,
+    Action.SECOND_STEP_ON: Area.KEYS,
+    Action.SECOND_STEP_OFF: Area.KEYS,
+    Action.RECOVERY_CODES_MADE: Area.KEYS,
 }
 _OF_NOUNS: Final = {
     Noun.DESK: Area.DESK,

@@ -24,6 +24,7 @@ from servicedesk.domain.errors import (
     NotFound,
     RateLimited,
     Refused,
+    SecondStepNeeded,
     StorageFull,
     Unauthenticated,
     UnsupportedMedia,
@@ -46,6 +47,8 @@ Handler = Callable[..., Awaitable[Any]]
 TABLE: Final = web.AppKey("table", tuple["Row", ...])
 """The route table that the application was built from."""
 ID_MAX: Final = 2**53 - 1
+SECOND_STEP: Final = "/settings/second-step"
+"""Where somebody sets up their second step."""
 KEY_MAX: Final = 255
 CATCH_UPS: Final = 8
 """Transactions that a reader waits for when the index is behind; of a flood the rest is left to the timer."""
@@ -105,6 +108,8 @@ class Row:
     refuses: tuple[int, ...] = ()
     """Statuses of its own refusals, beside those that all rows like it have: for the API document."""
     kind: Kind = Kind.API
+    before_second_step: bool = False
+    """Whether it is open to somebody who still has to set up the second step that their role needs."""
 
 
 _NO_LINK: Final = say("This link is not valid, or not any more. Please ask the desk for help another way.")
@@ -404,6 +409,10 @@ async def _admit(call: Call) -> None:
         if row.kind is Kind.PAGE:
             raise _to_login(call.request)
         raise Unauthenticated()
+    if call.caller.must_enrol and not row.before_second_step:
+        if row.kind is Kind.PAGE:
+            raise web.HTTPSeeOther(SECOND_STEP)
+        raise SecondStepNeeded()
     if row.kind is Kind.LINK:
         auth.check_link_site(call.request)
     else:
