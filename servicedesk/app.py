@@ -15,6 +15,7 @@ from servicedesk.web import (
     live,
     memory,
     middleware,
+    passwords,
     pulse,
     rendering,
     replays,
@@ -72,6 +73,7 @@ def build(
     app.on_response_prepare.append(middleware.protect)
     app.cleanup_ctx.append(_database)
     app.cleanup_ctx.append(sessions.sweeping)
+    app.cleanup_ctx.append(passwords.listing)
     app.cleanup_ctx.append(seen.running)
     app.cleanup_ctx.append(files.running)
     app.cleanup_ctx.append(sweeps.running)
