@@ -20,6 +20,9 @@ check: $(VENV)/.ready-test npm
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml servicedesk
+	SEMGREP_SEND_METRICS=off SEMGREP_ENABLE_VERSION_CHECK=0 $(BIN)/semgrep scan --quiet --error --metrics off \
+	  --disable-version-check --config packaging/semgrep/rules.yml servicedesk static templates
 	@if [ -x $(TSC) ]; then echo $(TSC); $(TSC) -p tests/npm && $(TSC) -p tests/npm/tsconfig.worker.json; \
 	  else echo "There is no TypeScript here: the browser's modules were not checked."; fi
 

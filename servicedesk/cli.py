@@ -333,7 +333,7 @@ def _data_dir(loaded: Loaded) -> Iterator[Settings]:
     if not (chosen.is_testing and loaded.sources["data_dir"] == "default"):
         yield chosen
         return
-    memory = Path("/dev/shm")  # noqa: S108
+    memory = Path("/dev/shm")  # noqa: S108 -- a folder in it with a name by chance  # nosec B108
     place = tempfile.mkdtemp(prefix="servicedesk-", dir=memory if memory.is_dir() else None)
     try:
         yield msgspec.structs.replace(chosen, data_dir=Path(place))

@@ -388,15 +388,31 @@ def handler_of(row: Row) -> Callable[[web.Request], Awaitable[web.StreamResponse
 def register(app: web.Application, rows: Sequence[Row]) -> None:
     """Add the rows to the router; a closing slash may be left out or added anywhere."""
     app[TABLE] = tuple(rows)
+    literal = [row.path.strip("/") for row in rows if "{" not in row.path]
     for row in rows:
         handle = handler_of(row)
-        paths = {row.path, row.path.rstrip("/") or "/"}
-        if not row.path.endswith(":.+}"):
-            paths.add(row.path.rstrip("/") + "/")
+        path = _no_others(row.path, literal)
+        paths = {path, path.rstrip("/") or "/"}
+        if not path.endswith(":.+}"):
+            paths.add(path.rstrip("/") + "/")
         for path in paths:
             app.router.add_route(row.method, path, handle)
             if row.method == hdrs.METH_GET:
                 app.router.add_route(hdrs.METH_HEAD, path, handle)
+
+
+def _no_others(path: str, literal: Iterable[str]) -> str:
+    """Return the path, whose last part when it is ``{id}`` is not taken for the name of an address of its own.
+
+    Without that ``PATCH /api/tickets/bulk`` would be taken for a change of the ticket "bulk", and ``Allow`` would
+    promise it.
+    """
+    before, _, last = path.strip("/").rpartition("/")
+    if last != "{id}":
+        return path
+    names = [other.rpartition("/")[2] for other in literal if other.rpartition("/")[0] == before]
+    barred = "|".join(map(re.escape, sorted(names)))
+    return f"/{before}/{{id:(?!(?:{barred})(?:/|$))[^{{}}/]+}}" if names else path
 
 
 async def _admit(call: Call) -> None:
