@@ -5,7 +5,7 @@ PILLOW := 12.3.0
 CACHE := .cache
 TSC := tests/npm/node_modules/.bin/tsc
 
-.PHONY: run test test-slow check bench words screenshots setup browser npm corpus clean
+.PHONY: run test test-slow check bench words roles screenshots setup browser npm corpus clean
 
 run: $(VENV)/.ready
 	$(BIN)/servicedesk serve
@@ -31,6 +31,9 @@ bench: $(VENV)/.ready-test
 
 words: $(VENV)/.ready-test
 	$(BIN)/python packaging/words.py
+
+roles: $(VENV)/.ready-test
+	$(BIN)/python packaging/roles.py
 
 screenshots: $(VENV)/.ready-test browser
 	$(BIN)/python -m tests.browser.screenshots
