@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 import msgspec
 
-from servicedesk import settings
+from servicedesk import masking, settings
 from servicedesk.domain.errors import Invalid
 from servicedesk.domain.passwords import password_errors
 from servicedesk.domain.people import User
@@ -373,9 +373,9 @@ def _password(*, from_stdin: bool) -> str:
 
 
 def _log(level: str) -> None:
-    logging.basicConfig(
-        level=level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(masking.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=level.upper(), handlers=[handler])
     logging.getLogger("aiosqlite").setLevel(logging.INFO)  # else two lines a commit that tell nothing
 
 
