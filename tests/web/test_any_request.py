@@ -21,6 +21,7 @@ from servicedesk.domain.people import Role
 from servicedesk.web.api import Kind, Row
 from servicedesk.web.routes import ROWS
 from tests.served import Client, Desk
+from tests.web.guests import Guest
 from tests.web.wire import everything, hear, is_problem, is_safe, say, settled
 
 HOST = b"Host: desk\r\n"
@@ -308,6 +309,30 @@ async def test_a_head_request_says_what_the_get_would(desk: Desk) -> None:
         assert whole.headers["content-type"] == head.headers["content-type"]
         assert whole.headers["content-length"] == head.headers["content-length"]
         assert whole.headers.get("etag") == head.headers.get("etag")
+
+
+async def test_an_address_of_its_own_is_not_taken_for_an_id(desk: Desk) -> None:
+    admin = await desk.admin()
+    for path, allowed in (
+        ("/api/tickets/bulk", "OPTIONS, POST"),
+        ("/api/tickets/stats", "GET, HEAD, OPTIONS"),
+        ("/api/files/limits/", "GET, HEAD, OPTIONS"),
+        ("/api/users/handles", "GET, HEAD, OPTIONS"),
+        ("/api/notifications/read", "OPTIONS, POST"),
+    ):
+        answer = await admin.call("OPTIONS", path)
+        assert (answer.status, answer.headers["Allow"]) == (204, allowed)
+        for method in ("PATCH", "DELETE"):
+            assert (await admin.call(method, path, json={})).status == 405
+    assert (await admin.get("/api/tickets/bulks")).status == 404
+
+
+async def test_a_desk_behind_tls_tells_browsers_to_stay_there(desk: Desk, tmp_path: Path) -> None:
+    async with Desk(tmp_path / "behind", public_url="https://desk.example") as behind:
+        for place, told in ((behind, "max-age=31536000"), (desk, None)):
+            for path in ("/login", "/api/tickets/", "/nothing"):
+                answer = await Guest(place).get(path)
+                assert answer.headers.get("Strict-Transport-Security") == told
 
 
 # Every row of the table -----------------------------------------------------------------------------------------
