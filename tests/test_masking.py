@@ -49,6 +49,23 @@ def test_what_is_no_token_stays() -> None:
         assert logged(said) == f"ERROR {said}"
 
 
+def test_what_somebody_sent_makes_no_line_of_its_own() -> None:
+    forged = "/a\n2026-11-29 09:00:00 ERROR servicedesk: all is lost\r\x1b[2J\u2028"
+
+    line = logged("request failed: %s", forged)
+
+    assert line == (
+        r"ERROR request failed: /a\n2026-11-29 09:00:00 ERROR servicedesk: all is lost\r\x1b[2J\u2028"
+    )
+
+
+def test_a_moment_in_the_log_is_in_universal_time() -> None:
+    record = logging.LogRecord("servicedesk", logging.ERROR, __file__, 1, "late", (), None)
+    record.created, record.msecs = 0.0, 7.0
+
+    assert masking.Formatter("%(asctime)s %(message)s").format(record) == "1970-01-01 00:00:00.007Z late"
+
+
 def test_a_traceback_of_a_failing_private_page_says_neither_link_nor_values(tmp_path: Path) -> None:
     folder = tmp_path / "data"
 
