@@ -5,7 +5,7 @@ PILLOW := 12.3.0
 CACHE := .cache
 TSC := tests/npm/node_modules/.bin/tsc
 
-.PHONY: run test test-slow check bench words screenshots setup browser npm corpus clean
+.PHONY: run test test-slow check bench words roles screenshots setup browser npm corpus clean
 
 run: $(VENV)/.ready
 	$(BIN)/servicedesk serve
@@ -20,6 +20,9 @@ check: $(VENV)/.ready-test npm
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml servicedesk
+	SEMGREP_SEND_METRICS=off SEMGREP_ENABLE_VERSION_CHECK=0 $(BIN)/semgrep scan --quiet --error --metrics off \
+	  --disable-version-check --config packaging/semgrep/rules.yml servicedesk static templates
 	@if [ -x $(TSC) ]; then echo $(TSC); $(TSC) -p tests/npm && $(TSC) -p tests/npm/tsconfig.worker.json; \
 	  else echo "There is no TypeScript here: the browser's modules were not checked."; fi
 
@@ -28,6 +31,9 @@ bench: $(VENV)/.ready-test
 
 words: $(VENV)/.ready-test
 	$(BIN)/python packaging/words.py
+
+roles: $(VENV)/.ready-test
+	$(BIN)/python packaging/roles.py
 
 screenshots: $(VENV)/.ready-test browser
 	$(BIN)/python -m tests.browser.screenshots

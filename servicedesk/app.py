@@ -15,6 +15,7 @@ from servicedesk.web import (
     live,
     memory,
     middleware,
+    passwords,
     pulse,
     rendering,
     replays,
@@ -33,7 +34,7 @@ from servicedesk.web.keys import CLOCK, DB, RUNNING, SETTINGS, SOURCES
 from servicedesk.web.passwords import HASHER, Hasher
 from servicedesk.web.routes import ROWS
 from servicedesk.web.seen import SEEN, Seen
-from servicedesk.web.sessions import WS_TICKETS, WsTickets
+from servicedesk.web.sessions import HALFWAY, WS_TICKETS, Halfway, WsTickets
 from servicedesk.web.setup import SETUP_LINK, SetupLink
 from servicedesk.web.space import GAUGE, Gauge, disk_space
 from servicedesk.web.throttle import LETTER_BOX, THROTTLE, Letters, Throttle
@@ -66,11 +67,13 @@ def build(
     app[FAILURES] = Failures(clock)
     app[SEEN] = Seen()
     app[LETTER_BOX] = Letters(clock)
+    app[HALFWAY] = Halfway(clock)
     app[WS_TICKETS] = WsTickets(clock)
     app[SETUP_LINK] = SetupLink(clock)
     app.on_response_prepare.append(middleware.protect)
     app.cleanup_ctx.append(_database)
     app.cleanup_ctx.append(sessions.sweeping)
+    app.cleanup_ctx.append(passwords.listing)
     app.cleanup_ctx.append(seen.running)
     app.cleanup_ctx.append(files.running)
     app.cleanup_ctx.append(sweeps.running)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 import msgspec
 
-from servicedesk import settings
+from servicedesk import masking, settings
 from servicedesk.domain.errors import Invalid
 from servicedesk.domain.passwords import password_errors
 from servicedesk.domain.people import User
@@ -135,6 +135,21 @@ async def _add(chosen: Settings, email: str, name: str, role: str, password: str
         return await db.write(add)
 
 
+def reset_second_step(arguments: argparse.Namespace) -> int:
+    """Turn somebody's second step off while no server runs: for the last admin, whom nobody else can help."""
+    chosen = settings.load(_flags(arguments)).settings
+    from servicedesk import rescue
+    from servicedesk.domain.errors import Refused
+
+    with _only_process(chosen.data_dir, "an admin turns it off on the People page; or stop it first"):
+        try:
+            name = rescue.take_second_step_away(chosen.database, arguments.email)
+        except Refused as refusal:
+            raise BadUsage(refusal.detail) from None
+    print(f"{name} logs in with the password alone.")
+    return OK
+
+
 def demo(arguments: argparse.Namespace) -> int:
     """Fill an empty desk with a small company."""
     chosen = settings.load(_flags(arguments)).settings
@@ -201,6 +216,19 @@ def scrub(arguments: argparse.Namespace) -> int:
     return OK if report.is_sound else DAMAGED
 
 
+def verify_audit(arguments: argparse.Namespace) -> int:
+    """Say whether the audit list is whole, whether a server runs beside it or not."""
+    chosen = settings.load(_flags(arguments)).settings
+    from servicedesk import auditing
+
+    try:
+        report = auditing.verify(chosen.database, arguments.expect)
+    except auditing.BadHead as error:
+        raise BadUsage(str(error)) from None
+    print(msgspec.json.encode(report).decode() if arguments.json else "\n".join(report.lines))
+    return OK if report.is_whole else DAMAGED
+
+
 def tail(arguments: argparse.Namespace) -> int:
     """Print events as they happen."""
     from servicedesk import tail
@@ -253,8 +281,21 @@ def _parser() -> argparse.ArgumentParser:
     tailed.add_argument(
         "--state", metavar="FILE", help="remember the place here, and go on from it next time"
     )
+    audit = commands.add_parser("audit", help="the audit list", allow_abbrev=False)
+    audits = audit.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    verified = _command(
+        audits, "verify", verify_audit, "read the audit list and name where it was tampered with first"
+    )
+    verified.add_argument("--expect", metavar="HEAD", help="a head that an earlier run printed")
+    verified.add_argument("--json", action="store_true", help="one document instead of lines")
+    _data_dir_flag(verified)
     user = commands.add_parser("user", help="people", allow_abbrev=False)
     users = user.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    reset = _command(
+        users, "reset-second-step", reset_second_step, "turn somebody's second step off while no server runs"
+    )
+    reset.add_argument("--email", required=True)
+    _data_dir_flag(reset)
     added = _command(users, "add", add_user, "add a user while no server runs on the data folder")
     added.add_argument("--email", required=True)
     added.add_argument("--name", required=True)
@@ -317,7 +358,7 @@ def _data_dir(loaded: Loaded) -> Iterator[Settings]:
     if not (chosen.is_testing and loaded.sources["data_dir"] == "default"):
         yield chosen
         return
-    memory = Path("/dev/shm")  # noqa: S108
+    memory = Path("/dev/shm")  # noqa: S108 -- a folder in it with a name by chance  # nosec B108
     place = tempfile.mkdtemp(prefix="servicedesk-", dir=memory if memory.is_dir() else None)
     try:
         yield msgspec.structs.replace(chosen, data_dir=Path(place))
@@ -357,9 +398,9 @@ def _password(*, from_stdin: bool) -> str:
 
 
 def _log(level: str) -> None:
-    logging.basicConfig(
-        level=level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(masking.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=level.upper(), handlers=[handler])
     logging.getLogger("aiosqlite").setLevel(logging.INFO)  # else two lines a commit that tell nothing
 
 

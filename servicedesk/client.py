@@ -278,7 +278,7 @@ class Line:
 
 
 def _jitter(tries: int) -> float:
-    return random.uniform(0, min(LONGEST, FIRST * 2 ** min(tries, 10)))  # noqa: S311
+    return random.uniform(0, min(LONGEST, FIRST * 2 ** min(tries, 10)))  # noqa: S311 -- a pause  # nosec B311
 
 
 def _advice(reason: str) -> float | None:

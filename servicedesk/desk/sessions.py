@@ -1,15 +1,16 @@
 """Log in and out, change a password, make and end tokens. What ends is told: its sockets close at once."""
 
-from typing import Final
+from typing import Any, Final
 
 from servicedesk.desk import audit
 from servicedesk.domain.audit import Action, Noun, Subject, person
-from servicedesk.domain.errors import BadCredentials, Conflict, WrongPassword
+from servicedesk.domain.errors import BadCredentials, CodeNeeded, Conflict, WrongCode, WrongPassword
 from servicedesk.domain.events import SessionsEnded
 from servicedesk.domain.people import User
+from servicedesk.domain.second_steps import Shown
 from servicedesk.domain.times import Instant
 from servicedesk.domain.words import say
-from servicedesk.store import people, sessions
+from servicedesk.store import people, second_steps, sessions
 from servicedesk.store.db import Connection, Tx
 from servicedesk.store.sessions import Kind, Known, Token
 
@@ -29,16 +30,23 @@ def open_session(
     expires_at: Instant,
     *,
     renewed: str | None = None,
+    second: Shown | None = None,
     address: str = "",
     agent: str = "",
 ) -> Known:
     """Let the person in whose password fitted the hash ``checked``; ``renewed`` is a stronger one of the same.
 
-    Raises BadCredentials when they were deactivated or got another password while it was being checked.
+    Raises BadCredentials when they were deactivated or got another password while it was being checked, CodeNeeded
+    and WrongCode when they have a second step that was not shown, or shown before.
     """
     user = people.get(tx, user_id)
     if not user.is_active or people.password_hash(tx, user_id) != checked:
         raise BadCredentials()
+    if second_steps.is_on(tx, user_id):
+        if second is None:
+            raise CodeNeeded()
+        if not second_steps.use(tx, user_id, second):
+            raise WrongCode()
     if renewed is not None:
         people.set_password_hash(tx, user_id, renewed)
     session_id = sessions.insert(
@@ -51,17 +59,23 @@ def open_session(
         address=address,
         agent=agent,
     )
-    audit.record(tx, Action.LOGGED_IN, person(user), {"agent": agent}, by=user)
+    details: dict[str, Any] = {"agent": agent}
+    if second is not None and second.recovery is not None:
+        details["recovery_codes_left"] = second_steps.codes_left(tx, user_id)
+    audit.record(tx, Action.LOGGED_IN, person(user), details, by=user)
     return Known(user, session_id, Kind.SESSION, expires_at)
 
 
-def refuse(tx: Tx, user: User | None, unlisted: int) -> None:
+def refuse(tx: Tx, user: User | None, unlisted: int, *, knew_password: bool = False) -> None:
     """Write down that somebody guessed wrong; ``unlisted`` is how often before, without a row of its own.
 
     What was typed as an address that nobody has is not kept: it may have been a password.
     """
     subject = person(user) if user else Subject(Noun.PERSON)
-    audit.record(tx, Action.LOG_IN_FAILED, subject, {"unlisted": unlisted})
+    details: dict[str, Any] = {"unlisted": unlisted}
+    if knew_password:
+        details["second_step"] = True
+    audit.record(tx, Action.LOG_IN_FAILED, subject, details)
 
 
 def close_session(tx: Tx, known: Known) -> None:

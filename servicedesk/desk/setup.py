@@ -13,7 +13,7 @@ from servicedesk.domain.errors import AlreadySetUp, invalid
 from servicedesk.domain.people import Role, User
 from servicedesk.domain.times import Instant
 from servicedesk.domain.words import say
-from servicedesk.store import meta, people
+from servicedesk.store import meta, people, second_steps
 from servicedesk.store.db import Connection, Tx
 
 DESK_NAME: Final = "desk_name"
@@ -42,6 +42,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     desk_name: str
     time_zone: str
     public_form: bool
+    second_step: tuple[Role, ...] = ()
+    """The roles of which a second step is wanted at the log-in."""
 
 
 def begin(tx: Tx, start: Start, *, at: Instant) -> User:
@@ -68,7 +70,12 @@ def begin(tx: Tx, start: Start, *, at: Instant) -> User:
 
 
 def facts(conn: Connection) -> Facts:
-    return Facts(desk_name=desk_name(conn), time_zone=time_zone(conn).key, public_form=public_form(conn))
+    return Facts(
+        desk_name=desk_name(conn),
+        time_zone=time_zone(conn).key,
+        public_form=public_form(conn),
+        second_step=second_steps.demanded(conn),
+    )
 
 
 def change(tx: Tx, wanted: Facts) -> Facts:
@@ -77,6 +84,7 @@ def change(tx: Tx, wanted: Facts) -> Facts:
     name_desk(tx, wanted.desk_name)
     set_time_zone(tx, wanted.time_zone)
     set_public_form(tx, wanted.public_form)
+    second_steps.demand(tx, wanted.second_step)
     after = facts(tx)
     if fields := changed(before, after):
         values = {name: [getattr(before, name), getattr(after, name)] for name in fields}

@@ -1,5 +1,6 @@
 """The audit list: who changed what about the desk, as a chain in which no row can be changed or left out unseen."""
 
+import re
 from collections.abc import Iterable
 from enum import StrEnum
 from hashlib import sha256
@@ -24,6 +25,9 @@ class Action(StrEnum):
     ENDED = "ended"
     ENDED_OTHERS = "ended_others"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105
+    SECOND_STEP_ON = "second_step_on"
+    SECOND_STEP_OFF = "second_step_off"
+    RECOVERY_CODES_MADE = "recovery_codes_made"
     MADE = "made"
     CHANGED = "changed"
     DELETED = "deleted"
@@ -63,6 +67,9 @@ _OF_ACTIONS: Final = {
     Action.LOG_IN_FAILED: Area.LOG_IN,
     Action.LOGGED_OUT: Area.LOG_IN,
     Action.PASSWORD_CHANGED: Area.KEYS,
+    Action.SECOND_STEP_ON: Area.KEYS,
+    Action.SECOND_STEP_OFF: Area.KEYS,
+    Action.RECOVERY_CODES_MADE: Area.KEYS,
 }
 _OF_NOUNS: Final = {
     Noun.DESK: Area.DESK,
@@ -124,6 +131,30 @@ class Sealed(NamedTuple):
     hash: str
 
 
+class Flaw(StrEnum):
+    """What can be wrong with a row."""
+
+    MISSING = "missing"
+    """It is not there, though others behind it are."""
+    CHANGED = "changed"
+    """It does not say what was sealed."""
+    UNLINKED = "unlinked"
+    """Its seal is its own, but it was put onto another row than the one that stands before it."""
+    CUT_OFF = "cut_off"
+    """It was the last one or among the last ones, and they are not there any more."""
+    REWRITTEN = "rewritten"
+    """It is not what it was when somebody looked: the list was written anew from there or from before."""
+    UNGUARDED = "unguarded"
+    """Nothing is wrong with the rows, but what keeps them from being changed was taken away."""
+
+
+class Break(NamedTuple):
+    """Where the chain is broken first, and how."""
+
+    number: int
+    flaw: Flaw
+
+
 def area_of(action: Action, noun: Noun) -> Area:
     return _OF_ACTIONS.get(action) or _OF_NOUNS[noun]
 
@@ -137,17 +168,49 @@ def sealed(entry: Entry) -> Sealed:
     return Sealed(entry, sha256(msgspec.json.encode(entry, order="sorted")).hexdigest())
 
 
-def first_break(rows: Iterable[Sealed], after: Sealed | None = None) -> int | None:
-    """Return the number of the first row that is not the one that was written there, None for a whole chain.
+def first_break(rows: Iterable[Sealed], after: Sealed | None = None) -> Break | None:
+    """Return the first row that is not the one that was written there, None for a whole chain.
 
-    Of a row that was taken out it is the number of the next one; rows missing at the very end only the count knows.
+    Rows missing at the very end only the count knows.
     """
     number, hashed = (after.entry.id, after.hash) if after else (0, START)
     for row in rows:
-        if (row.entry.id, row.entry.previous) != (number + 1, hashed) or sealed(row.entry).hash != row.hash:
-            return row.entry.id
+        if row.entry.id != number + 1:
+            return Break(number + 1, Flaw.MISSING)
+        if not _is_own_seal(row):
+            return Break(row.entry.id, Flaw.CHANGED)
+        if row.entry.previous != hashed:
+            return Break(row.entry.id, Flaw.UNLINKED)
         number, hashed = row.entry.id, row.hash
     return None
+
+
+def _is_own_seal(row: Sealed) -> bool:
+    try:
+        return sealed(row.entry).hash == row.hash
+    except UnicodeEncodeError:  # bytes that the desk would never have written
+        return False
+
+
+class Head(NamedTuple):
+    """How a list ended at some moment: kept elsewhere, it tells a list that was written anew from the one that was."""
+
+    number: int
+    hash: str
+
+    def __str__(self) -> str:
+        return f"{self.number}:{self.hash}"
+
+
+def head_of(text: str) -> Head:
+    """Return the head that the text spells. Raises ValueError."""
+    match = _HEAD.fullmatch(text.strip())
+    if match is None:
+        raise ValueError
+    return Head(int(match[1]), match[2])
+
+
+_HEAD: Final = re.compile(r"([1-9][0-9]{0,17}):([0-9a-f]{64})")
 
 
 def changed(before: msgspec.Struct, after: msgspec.Struct) -> list[str]:

@@ -56,6 +56,26 @@ class BadCredentials(Unauthenticated):
         super().__init__(say("The e-mail address or the password is wrong."))
 
 
+class CodeNeeded(Unauthenticated):
+    """The password was right, and this person has a second step."""
+
+    code = "code_needed"
+    title = say("One more step")
+
+    def __init__(self) -> None:
+        super().__init__(say("This person logs in with a code as well: send it along as “code”."))
+
+
+class WrongCode(Unauthenticated):
+    """The password was right; the code was not, or it was used already."""
+
+    code = "wrong_code"
+    title = say("Wrong code")
+
+    def __init__(self) -> None:
+        super().__init__(say("This code is wrong or was used already. Wait for the next one, and try that."))
+
+
 class WrongPassword(Refused):
     """The present password, asked for again, was wrong: the session itself is fine."""
 
@@ -82,6 +102,16 @@ class Forbidden(Refused):
 
     def __init__(self, detail: str = say("Your role may not do this.")) -> None:
         super().__init__(detail)
+
+
+class SecondStepNeeded(Forbidden):
+    """The desk wants a second step of everybody with this role, and this person has none yet."""
+
+    code = "second_step_needed"
+    title = say("Set up your second step")
+
+    def __init__(self) -> None:
+        super().__init__(say("Set up a second step first, on your settings page: your role needs one here."))
 
 
 class ForbiddenField(Forbidden):

@@ -3,6 +3,9 @@
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import cache
+from importlib.machinery import PathFinder
+from importlib.util import find_spec, module_from_spec
 from typing import Final
 
 from servicedesk.domain.errors import FieldError
@@ -29,10 +32,17 @@ def normal(password: str) -> str:
 
 
 def is_common(password: str) -> bool:
-    """Return whether it is a well-known word with little around it, a repetition, or a walk along the keys."""
+    """Return whether it is one that was used so often that it is tried first: as it stands, with little around it or
+    twice; a repetition; or a walk along the keys.
+    """
     text = password.casefold()
     half = text[: len(text) // 2]
-    return _is_decorated(text) or _is_walk(text) or (text == half * 2 and _is_decorated(half))
+    return (
+        text in listed()
+        or _is_decorated(text)
+        or _is_walk(text)
+        or (text == half * 2 and _is_decorated(half))
+    )
 
 
 def _is_decorated(text: str) -> bool:
@@ -42,7 +52,26 @@ def _is_decorated(text: str) -> bool:
     plain = core.translate(_UNLEET)
     if plain[: len(plain) // 2] * 2 == plain:
         plain = plain[: len(plain) // 2]
-    return plain in _WORDS or _EDGES.sub("", text.translate(_UNLEET)) in _WORDS
+    other = _EDGES.sub("", text.translate(_UNLEET))
+    return any(each in words for each in (core, plain, other) for words in (_WORDS, listed()))
+
+
+@cache
+def listed() -> frozenset[str]:
+    """Return the passwords that were used most, out of what was stolen and published: thirty thousand of them.
+
+    They come with a package whose own start-up we do without: it would build dictionaries that we never ask. Reading
+    them takes some milliseconds, so a server does it once, aside.
+    """
+    package = find_spec("zxcvbn")
+    places = package.submodule_search_locations if package else None
+    spec = PathFinder.find_spec("zxcvbn.frequency_lists", places)
+    if spec is None or spec.loader is None:
+        from zxcvbn import frequency_lists as module
+    else:
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+    return frozenset(module.FREQUENCY_LISTS["passwords"])
 
 
 def _is_walk(text: str) -> bool:

@@ -47,7 +47,7 @@ def clean(html: str) -> Markup:
         allowed_classes={"span": {"mention"}},
         link_rel="noopener noreferrer nofollow ugc",
     )
-    return Markup(cleaned)  # noqa: S704 -- cleaned just above
+    return Markup(cleaned)  # noqa: S704 -- cleaned just above  # nosec B704
 
 
 def _link_addresses(state: StateCore) -> None:

@@ -1,12 +1,25 @@
 """The audit list as rows that are only ever added."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from servicedesk.domain import audit
-from servicedesk.domain.audit import START, Action, Area, Entry, Noun, Occasion, Sealed, Subject, area_of
+from servicedesk.domain.audit import (
+    START,
+    Action,
+    Area,
+    Break,
+    Entry,
+    Flaw,
+    Head,
+    Noun,
+    Occasion,
+    Sealed,
+    Subject,
+    area_of,
+)
 from servicedesk.store.db import Connection, Tx
 
 AT_ONCE: Final = 500
@@ -17,6 +30,7 @@ _COLUMNS: Final = (
 _THEIRS: Final = (Noun.PERSON, Noun.SESSION, Noun.TOKEN)
 """Of these the subject's number is a person's."""
 _DONE_TO: Final = "noun = '{noun}' AND subject_id = :subject AND actor_id IS NOT :person"
+_GUARDS: Final = {"audit_is_not_changed", "audit_is_not_deleted", "audit_goes_on_at_its_end"}
 _FIELDS: Final = Entry.__struct_fields__
 
 
@@ -68,16 +82,62 @@ def page(
     return [_sealed(row).entry for row in rows]
 
 
+class Checked(NamedTuple):
+    """What a walk along the whole list found: how far it is whole, how it ends there, and where it breaks."""
+
+    rows: int
+    head: Head | None
+    broken: Break | None
+
+
+def check(conn: Connection, expected: Head | None = None) -> Checked:
+    """Walk along the whole list, which may grow meanwhile; ``expected`` is how it ended when somebody looked before.
+
+    Whoever can write to the file can also seal a whole list anew: then only what was kept elsewhere tells.
+    """
+    written = _ever_written(conn)
+    last: Sealed | None = None
+    kept = expected
+    while rows := list(_walk(conn, last.entry.id if last else 0)):
+        broken = audit.first_break(rows, last)
+        whole = rows if broken is None else [row for row in rows if row.entry.id < broken.number]
+        for row in whole:
+            if kept is not None and row.entry.id == kept.number:
+                if row.hash != kept.hash:
+                    return _checked(last, Break(kept.number, Flaw.REWRITTEN))
+                kept = None
+            last = row
+        if broken is not None:
+            return _checked(last, broken)
+    number = last.entry.id if last else 0
+    if written > number or kept is not None:
+        return _checked(last, Break(number + 1, Flaw.CUT_OFF))
+    if not _is_guarded(conn):
+        return _checked(last, Break(number, Flaw.UNGUARDED))
+    return _checked(last, None)
+
+
 def first_break(conn: Connection) -> int | None:
     """Return the number of the first row that is not what was written there, or is missing; None for a whole list."""
-    last: Sealed | None = None
-    while rows := list(_walk(conn, last.entry.id if last else 0)):
-        if (broken := audit.first_break(rows, last)) is not None:
-            return broken
-        last = rows[-1]
-    number = last.entry.id if last else 0
+    broken = check(conn).broken
+    return None if broken is None or broken.flaw is Flaw.UNGUARDED else broken.number
+
+
+def _checked(last: Sealed | None, broken: Break | None) -> Checked:
+    return (
+        Checked(last.entry.id, Head(last.entry.id, last.hash), broken) if last else Checked(0, None, broken)
+    )
+
+
+def _ever_written(conn: Connection) -> int:
+    """Return the number of the last row that was ever added."""
     counted = conn.execute("SELECT seq FROM sqlite_sequence WHERE name = 'audit'").fetchone()
-    return number + 1 if counted and counted["seq"] > number else None
+    return int(counted["seq"]) if counted else 0
+
+
+def _is_guarded(conn: Connection) -> bool:
+    found = conn.execute("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit'")
+    return {row["name"] for row in found} >= _GUARDS
 
 
 def _walk(conn: Connection, after: int) -> Iterator[Sealed]:

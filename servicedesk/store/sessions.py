@@ -10,13 +10,19 @@ from servicedesk.domain.people import User
 from servicedesk.domain.sessions import Kind, Session
 from servicedesk.domain.times import Instant
 from servicedesk.domain.words import say
-from servicedesk.store import people
+from servicedesk.store import people, second_steps
 from servicedesk.store.db import Connection, Tx
 
 __all__ = ["Kind"]
 _SHOWN: Final = (
     "SELECT s.id, s.kind, s.user_id, u.name AS owner, s.name, s.created_at, s.expires_at, s.address, s.agent, s.seen_at"
     " FROM sessions s JOIN users u ON u.id = s.user_id"
+)
+
+_MUST_ENROL: Final = (
+    "s.kind = 'session'"
+    f" AND EXISTS (SELECT 1 FROM meta WHERE name = '{second_steps.DEMANDED}' || u.role AND value = 'on')"
+    " AND NOT EXISTS (SELECT 1 FROM second_steps WHERE user_id = u.id AND confirmed_at IS NOT NULL) AS must_enrol"
 )
 
 
@@ -27,6 +33,8 @@ class Known(msgspec.Struct, frozen=True):
     session_id: int
     kind: Kind
     expires_at: Instant | None = None
+    must_enrol: bool = False
+    """Whether the desk wants a second step of this person before anything else, and they have none."""
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,14 +60,17 @@ def alive(conn: Connection, session_id: int, at: Instant) -> Known | None:
 def _known(conn: Connection, which: str, value: bytes | int, at: Instant) -> Known | None:
     row = conn.execute(
         "SELECT s.id AS session_id, s.kind, s.expires_at, u.id, u.email, u.name, u.role, u.is_active, u.max_tickets,"
-        f" u.skills, u.availability, u.calendar_id, u.language, u.time_zone, u.created_at, {people.TEAMS_OF}"
+        f" u.skills, u.availability, u.calendar_id, u.language, u.time_zone, u.created_at,"
+        f" {people.TEAMS_OF}, {_MUST_ENROL}"
         " FROM sessions s JOIN users u ON u.id = s.user_id"
         f" WHERE {which} AND (s.expires_at IS NULL OR s.expires_at > ?) AND u.is_active = 1",
         (value, at),
     ).fetchone()
     if row is None:
         return None
-    return Known(people.user_of(row), row["session_id"], Kind(row["kind"]), row["expires_at"])
+    return Known(
+        people.user_of(row), row["session_id"], Kind(row["kind"]), row["expires_at"], bool(row["must_enrol"])
+    )
 
 
 def any_expired(conn: Connection, at: Instant) -> bool:

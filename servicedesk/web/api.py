@@ -24,6 +24,7 @@ from servicedesk.domain.errors import (
     NotFound,
     RateLimited,
     Refused,
+    SecondStepNeeded,
     StorageFull,
     Unauthenticated,
     UnsupportedMedia,
@@ -46,6 +47,8 @@ Handler = Callable[..., Awaitable[Any]]
 TABLE: Final = web.AppKey("table", tuple["Row", ...])
 """The route table that the application was built from."""
 ID_MAX: Final = 2**53 - 1
+SECOND_STEP: Final = "/settings/second-step"
+"""Where somebody sets up their second step."""
 KEY_MAX: Final = 255
 CATCH_UPS: Final = 8
 """Transactions that a reader waits for when the index is behind; of a flood the rest is left to the timer."""
@@ -105,6 +108,8 @@ class Row:
     refuses: tuple[int, ...] = ()
     """Statuses of its own refusals, beside those that all rows like it have: for the API document."""
     kind: Kind = Kind.API
+    before_second_step: bool = False
+    """Whether it is open to somebody who still has to set up the second step that their role needs."""
 
 
 _NO_LINK: Final = say("This link is not valid, or not any more. Please ask the desk for help another way.")
@@ -383,15 +388,31 @@ def handler_of(row: Row) -> Callable[[web.Request], Awaitable[web.StreamResponse
 def register(app: web.Application, rows: Sequence[Row]) -> None:
     """Add the rows to the router; a closing slash may be left out or added anywhere."""
     app[TABLE] = tuple(rows)
+    literal = [row.path.strip("/") for row in rows if "{" not in row.path]
     for row in rows:
         handle = handler_of(row)
-        paths = {row.path, row.path.rstrip("/") or "/"}
-        if not row.path.endswith(":.+}"):
-            paths.add(row.path.rstrip("/") + "/")
+        path = _no_others(row.path, literal)
+        paths = {path, path.rstrip("/") or "/"}
+        if not path.endswith(":.+}"):
+            paths.add(path.rstrip("/") + "/")
         for path in paths:
             app.router.add_route(row.method, path, handle)
             if row.method == hdrs.METH_GET:
                 app.router.add_route(hdrs.METH_HEAD, path, handle)
+
+
+def _no_others(path: str, literal: Iterable[str]) -> str:
+    """Return the path, whose last part when it is ``{id}`` is not taken for the name of an address of its own.
+
+    Without that ``PATCH /api/tickets/bulk`` would be taken for a change of the ticket "bulk", and ``Allow`` would
+    promise it.
+    """
+    before, _, last = path.strip("/").rpartition("/")
+    if last != "{id}":
+        return path
+    names = [other.rpartition("/")[2] for other in literal if other.rpartition("/")[0] == before]
+    barred = "|".join(map(re.escape, sorted(names)))
+    return f"/{before}/{{id:(?!(?:{barred})(?:/|$))[^{{}}/]+}}" if names else path
 
 
 async def _admit(call: Call) -> None:
@@ -404,6 +425,10 @@ async def _admit(call: Call) -> None:
         if row.kind is Kind.PAGE:
             raise _to_login(call.request)
         raise Unauthenticated()
+    if call.caller.must_enrol and not row.before_second_step:
+        if row.kind is Kind.PAGE:
+            raise web.HTTPSeeOther(SECOND_STEP)
+        raise SecondStepNeeded()
     if row.kind is Kind.LINK:
         auth.check_link_site(call.request)
     else:

@@ -64,6 +64,7 @@ _FIELDS: Final = {
     "query": say("query"),
     "return_after_minutes": say("time until somebody else gets it"),
     "role": say("role"),
+    "second_step": say("second step wanted of"),
     "skills": say("skills"),
     "sla_policy_id": say("promises"),
     "targets": say("targets"),
@@ -126,11 +127,19 @@ def said(entry: Entry, details: Details) -> Text:
         case Action.LOGGED_OUT:
             return say("{who} logged out", who=who)
         case Action.LOG_IN_FAILED:
-            return _failed(entry)
+            return _failed(entry, details)
         case Action.PASSWORD_CHANGED if is_own:
             return say("{who} changed their password", who=who)
         case Action.PASSWORD_CHANGED:
             return say("{who} gave {name} a new password", who=who, name=name)
+        case Action.SECOND_STEP_ON:
+            return say("{who} turned on a second step at the log-in", who=who)
+        case Action.SECOND_STEP_OFF if is_own:
+            return say("{who} turned off their second step at the log-in", who=who)
+        case Action.SECOND_STEP_OFF:
+            return say("{who} turned off the second step of {name} at the log-in", who=who, name=name)
+        case Action.RECOVERY_CODES_MADE:
+            return say("{who} made new recovery codes", who=who)
         case Action.ENDED_OTHERS:
             return say("{who} ended all their other sessions", who=who)
         case Action.ENDED if is_own:
@@ -147,7 +156,9 @@ def said(entry: Entry, details: Details) -> Text:
             return _deleted(entry, details, who, is_own=is_own)
 
 
-def _failed(entry: Entry) -> Text:
+def _failed(entry: Entry, details: Details) -> Text:
+    if details.get("second_step"):
+        return say("Somebody gave the right password of {name} and a wrong code", name=entry.subject)
     if entry.actor:
         return say("{who} gave a wrong password", who=entry.actor)
     if entry.subject:
@@ -270,6 +281,12 @@ def _facts(entry: Entry, details: Details) -> Iterator[tuple[str, str]]:
         yield say("Opened from"), details["opened_from"]
     if details.get("sessions"):
         yield say("Sessions"), str(details["sessions"])
+    if "recovery_codes_left" in details:
+        left = details["recovery_codes_left"]
+        yield (
+            say("Second step"),
+            count("a recovery code; {n} is left", "a recovery code; {n} are left", left),
+        )
     if details.get("unlisted"):
         number = details["unlisted"]
         yield (
@@ -294,4 +311,6 @@ def _field(name: str) -> str:
 def _value(value: object) -> str:
     if isinstance(value, bool):
         return say("yes") if value else say("no")
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "–"
     return str(value)

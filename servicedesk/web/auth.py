@@ -41,6 +41,8 @@ class Caller(msgspec.Struct, frozen=True):
     kind: Kind | None
     csrf_token: str | None
     """What the caller's forms must carry; None when no cookie is in play."""
+    must_enrol: bool = False
+    """Whether the desk wants them to set up a second step before anything else."""
 
 
 def new_token() -> str:
@@ -67,7 +69,7 @@ def identify(request: web.Request, at: Instant) -> Caller | None:
     if known is None:
         return None
     csrf = _signature(settings, b"session", hashed) if by_cookie else None
-    return Caller(known.user, known.session_id, known.kind, csrf)
+    return Caller(known.user, known.session_id, known.kind, csrf, known.must_enrol)
 
 
 def identify_by_link(request: web.Request, at: Instant) -> Caller | None:

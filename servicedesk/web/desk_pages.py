@@ -10,10 +10,11 @@ from msgspec import Meta
 
 from servicedesk.desk import setup as desk
 from servicedesk.domain.errors import Invalid, Refused
+from servicedesk.domain.people import Role
 from servicedesk.domain.words import begun, say
 from servicedesk.settings import Loaded, Settings
 from servicedesk.store.db import Connection
-from servicedesk.web import auth, decode, frame, problems
+from servicedesk.web import auth, decode, frame, problems, wording
 from servicedesk.web.api import Call
 from servicedesk.web.decode import checked
 from servicedesk.web.fields import one_line
@@ -38,6 +39,7 @@ class DeskForm(msgspec.Struct, frozen=True, kw_only=True):
     desk_name: Annotated[str, Meta(max_length=NAME_MAX), checked(one_line)]
     time_zone: Annotated[str, Meta(max_length=64)]
     public_form: bool = False
+    second_step: Annotated[list[Role], Meta(max_length=len(Role))] = []
 
 
 async def page(call: Call) -> web.Response:
@@ -51,15 +53,22 @@ async def index(call: Call) -> web.Response:
 
 
 async def save(call: Call) -> web.StreamResponse:
-    fields = dict(await auth.form_fields(call.request))
+    fields = await auth.form_fields(call.request)
     values: dict[str, Any] = {name: fields.get(name, "").strip() for name in ("desk_name", "time_zone")}
     values["public_form"] = fields.get("public_form") == "on"
+    values["second_step"] = fields.getall("second_step", [])
 
     async def act() -> None:
         form = decode.body(msgspec.json.encode(values), DeskForm)
-        await call.write(desk.change, desk.Facts(**msgspec.structs.asdict(form)))
+        await call.write(desk.change, _facts(form))
 
     return await lead_back(f"{HERE}?done=saved", act, partial(_refused, call, values))
+
+
+def _facts(form: DeskForm) -> desk.Facts:
+    values = msgspec.structs.asdict(form)
+    chosen = frozenset(values.pop("second_step"))
+    return desk.Facts(**values, second_step=tuple(role for role in Role if role in chosen))
 
 
 async def _refused(call: Call, values: Mapping[str, Any], refusal: Refused) -> web.Response:
@@ -84,6 +93,7 @@ async def _show(
     status: int = 200,
 ) -> web.Response:
     extra: Content = {"errors": errors or {}, "refusal": refusal, "zones": zones()}
+    extra["roles"] = [(str(role), wording.role_label(role)) for role in Role]
     extra["done"] = _DONE.get(call.request.query.get("done", ""))
     extra["machine"] = [(name, value, _source(source)) for name, value, source in _machine(call)]
 

@@ -10,11 +10,11 @@ from multidict import MultiMapping
 from servicedesk.desk import notifications as told
 from servicedesk.desk import people as desk
 from servicedesk.domain.assignment import FactorName
-from servicedesk.domain.errors import Invalid, NotFound, RateLimited, Refused
+from servicedesk.domain.errors import CodeNeeded, Invalid, NotFound, RateLimited, Refused, WrongCode
 from servicedesk.domain.people import Availability
 from servicedesk.domain.tickets import BODY_MAX
-from servicedesk.domain.words import begun
-from servicedesk.store import drafts, reading
+from servicedesk.domain.words import begun, say
+from servicedesk.store import drafts, reading, second_steps
 from servicedesk.store.db import Tx
 from servicedesk.web import (
     auth,
@@ -39,6 +39,8 @@ from servicedesk.web.api import Call, identifier
 from servicedesk.web.frame import KEYS_COOKIE, local
 
 YEAR: Final = 31_536_000
+_TOO_LATE: Final = say("That took too long, or too many codes were wrong. Please log in once more.")
+_NOTHING_TYPED: Final = say("Type the code that your phone shows, or a recovery code.")
 
 Values = dict[str, Any]
 
@@ -228,16 +230,47 @@ async def log_in(call: Call) -> web.StreamResponse:
     email, back = fields.get("email", ""), local(fields.get("next"))
     response = web.Response(status=303, headers={hdrs.LOCATION: back})
     try:
-        await sessions.start_session(call, response, email, fields.get("password", ""))
+        proven = await sessions.prove(call, email, fields.get("password", ""))
+        if call.peek(second_steps.is_on, proven.user.id):
+            return await people_pages.show_second_step(call, call.app[sessions.HALFWAY].note(proven), back)
+        await sessions.start_session(call, response, proven, None)
     except Refused as refusal:
         status = problems.status_of(refusal)
         answer = await people_pages.show_login(call, email, back, refusal.detail, status=status)
-        if isinstance(refusal, RateLimited):
-            answer.headers[hdrs.RETRY_AFTER] = problems.answer(
-                refusal, "", words.of_request(call.request)
-            ).headers[hdrs.RETRY_AFTER]
-        return answer
+        return _with_pause(call, answer, refusal)
     return response
+
+
+async def log_in_second(call: Call) -> web.StreamResponse:
+    """Take the code of somebody whose password was right, and open the browser's session."""
+    fields = await auth.guest_form(call.request)
+    halfway, back = fields.get("halfway", ""), local(fields.get("next"))
+    proven = call.app[sessions.HALFWAY].attempt(halfway)
+    if proven is None:
+        return await people_pages.show_login(call, "", back, _TOO_LATE, status=401)
+    response = web.Response(status=303, headers={hdrs.LOCATION: back})
+    try:
+        shown = await sessions.second_step(call, proven.user, fields.get("code", "")[: sessions.CODE_MAX])
+        await sessions.start_session(call, response, proven, shown)
+    except CodeNeeded:
+        return await people_pages.show_second_step(call, halfway, back, _NOTHING_TYPED, status=401)
+    except WrongCode as refusal:
+        return await people_pages.show_second_step(call, halfway, back, refusal.detail, status=401)
+    except Refused as refusal:
+        status = problems.status_of(refusal)
+        return _with_pause(
+            call, await people_pages.show_login(call, "", back, refusal.detail, status=status), refusal
+        )
+    call.app[sessions.HALFWAY].done(halfway)
+    return response
+
+
+def _with_pause(call: Call, answer: web.Response, refusal: Refused) -> web.Response:
+    """Return the page, which says to programs as well how long to wait."""
+    if isinstance(refusal, RateLimited):
+        problem = problems.answer(refusal, "", words.of_request(call.request))
+        answer.headers[hdrs.RETRY_AFTER] = problem.headers[hdrs.RETRY_AFTER]
+    return answer
 
 
 async def set_up(call: Call) -> web.StreamResponse:

@@ -22,6 +22,7 @@ from servicedesk.domain.errors import (
     BadRequest,
     CsrfRefused,
     NotFound,
+    SecondStepNeeded,
     StorageFull,
     Unauthenticated,
     Unavailable,
@@ -138,6 +139,8 @@ def _caller(call: Call) -> auth.Caller:
     caller = redeem(call.request, ticket) if ticket is not None else call.caller
     if caller is None:
         raise Unauthenticated()
+    if caller.must_enrol:
+        raise SecondStepNeeded()
     by_cookie = ticket is None and hdrs.AUTHORIZATION not in headers
     if by_cookie and not auth.has_our_origin(call.request):
         raise CsrfRefused("This websocket was not opened by our own page.")

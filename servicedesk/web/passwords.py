@@ -1,14 +1,14 @@
 """Passwords are hashed off the loop, two at a time; whoever would wait too long is asked to come again."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 from aiohttp import web
 
 from servicedesk.domain.errors import RateLimited
-from servicedesk.domain.passwords import MOST, normal
+from servicedesk.domain.passwords import MOST, listed, normal
 from servicedesk.domain.words import say
 
 if TYPE_CHECKING:
@@ -81,6 +81,13 @@ class Hasher:
 
 
 HASHER = web.AppKey("hasher", Hasher)
+
+
+async def listing(app: web.Application) -> AsyncIterator[None]:
+    """Read aside which passwords are tried first, so that nobody waits for it who sets one."""
+    reading = asyncio.create_task(asyncio.to_thread(listed))
+    yield
+    await reading
 
 
 def _bytes(password: str) -> bytes:

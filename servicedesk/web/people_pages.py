@@ -13,7 +13,7 @@ from servicedesk.domain.errors import NotFound
 from servicedesk.domain.people import STAFF, SUPERVISORS, Preset, Role
 from servicedesk.domain.times import iso, iso_or_none
 from servicedesk.domain.words import say
-from servicedesk.store import calendars, escalation, people, policies, sessions
+from servicedesk.store import calendars, escalation, people, policies, second_steps, sessions
 from servicedesk.store.db import Connection
 from servicedesk.web import frame, session_pages, wording
 from servicedesk.web import setup as first_run
@@ -37,7 +37,11 @@ _FACTORS: Final = [
     (str(FactorName.SKILLS), say("Fitting skills")),
     (str(FactorName.CONTINUITY), say("A known requester")),
 ]
-_DONE_PEOPLE: Final = {"saved": say("Saved."), "added": say("The person is added.")}
+_DONE_PEOPLE: Final = {
+    "saved": say("Saved."),
+    "added": say("The person is added."),
+    "second_step_off": say("The second step is turned off."),
+}
 _BROWSERS: Final = say("Follow the browser")
 _DONE: Final = {
     "saved": say("Saved."),
@@ -59,6 +63,13 @@ async def show_login(
     content: Content = {"email": email, "next": back, "refusal": refusal}
     content["public_form"] = call.peek(setup_of_desk.public_form)
     return await frame.show_to_guest(call, "login.html", content, status=status)
+
+
+async def show_second_step(
+    call: Call, halfway: str, back: str, refusal: str | None = None, *, status: int = 200
+) -> web.Response:
+    content: Content = {"halfway": halfway, "next": back, "refusal": refusal}
+    return await frame.show_to_guest(call, "login_second.html", content, status=status)
 
 
 async def everybody(call: Call) -> web.Response:
@@ -110,6 +121,7 @@ async def show_people(
             "policies": [(p.id, p.policy.name) for p in policies.page(conn, limit=frame.PEOPLE_MOST)],
             "staff": [(user.id, user.name) for user in staff],
             "editing": msgspec.to_builtins(views.user(one)) if one else None,
+            "editing_second_step": one is not None and second_steps.is_on(conn, one.id),
         }
 
     return await frame.show(call, "people.html", read, extra=extra, status=status)
@@ -154,6 +166,7 @@ async def show_settings(
                 for t in tokens
             ],
             "sessions": session_pages.own(conn, call),
+            "second_step": second_steps.is_on(conn, call.actor.id),
         }
 
     return await frame.show(call, "settings.html", read, extra=extra, status=status)

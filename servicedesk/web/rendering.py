@@ -66,9 +66,9 @@ def _ngettext(context: jinja2.runtime.Context, one: str, many: str, num: int, **
 def _filled(context: jinja2.runtime.Context, text: str, values: dict[str, Any]) -> str:
     """Return the text with its values, those that are texts in the page's language as well."""
     if not values and "%" not in text:
-        return Markup(text) if context.eval_ctx.autoescape else text  # noqa: S704 -- our own
+        return Markup(text) if context.eval_ctx.autoescape else text  # noqa: S704 -- our own  # nosec B704
     said = {name: _said(context, value) for name, value in values.items()}
-    return (Markup(text) if context.eval_ctx.autoescape else text) % said  # noqa: S704 -- values are escaped
+    return (Markup(text) if context.eval_ctx.autoescape else text) % said  # noqa: S704 -- values are escaped  # nosec B704
 
 
 @jinja2.pass_context

@@ -10,14 +10,27 @@ import msgspec
 from aiohttp import hdrs, web
 
 from servicedesk.desk import sessions as desk
+from servicedesk.domain import second_steps as rules
 from servicedesk.domain import views
-from servicedesk.domain.errors import BadCredentials, FieldError, Refused, StorageFull, WrongPassword, invalid
+from servicedesk.domain.errors import (
+    BadCredentials,
+    CodeNeeded,
+    FieldError,
+    Refused,
+    StorageFull,
+    WrongCode,
+    WrongPassword,
+    invalid,
+)
 from servicedesk.domain.passwords import password_errors
 from servicedesk.domain.people import User, fold
-from servicedesk.domain.times import DAY, LATEST, SECOND, Instant, iso, iso_or_none, parse
+from servicedesk.domain.second_steps import Shown
+from servicedesk.domain.times import DAY, LATEST, MINUTE, SECOND, Instant, iso, iso_or_none, parse
 from servicedesk.domain.views import UserBody
 from servicedesk.domain.words import say
+from servicedesk.store import second_steps
 from servicedesk.store import sessions as stored
+from servicedesk.store.second_steps import SecondStep
 from servicedesk.store.sessions import Known, Token
 from servicedesk.web import auth, lists
 from servicedesk.web.api import Call
@@ -34,6 +47,10 @@ log = logging.getLogger(__name__)
 TICKET_LASTS: Final = 30 * SECOND
 TICKETS_MAX: Final = 10_000
 AGENT_MAX: Final = 200
+CODE_MAX: Final = 100
+HALFWAY_LASTS: Final = 5 * MINUTE
+HALFWAY_TRIES: Final = 5
+HALFWAY_MAX: Final = 10_000
 SWEEP_EVERY: Final = 60.0
 """Seconds between two looks for sessions that have expired."""
 
@@ -53,6 +70,8 @@ Moment = Annotated[str, checked(_moment)]
 class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     email: str
     password: str
+    code: Annotated[str, msgspec.Meta(max_length=CODE_MAX)] | None = None
+    """Of somebody who has a second step: the code of this half minute, or a recovery code."""
 
 
 class LoggedIn(msgspec.Struct, frozen=True):
@@ -89,6 +108,15 @@ class WsTicketBody(msgspec.Struct, frozen=True):
     expires_at: str
 
 
+class Proven(msgspec.Struct, frozen=True):
+    """Somebody whose password was right, and what it was compared with."""
+
+    user: User
+    checked: str
+    renewed: str | None
+    """A stronger hash of the same password, where the present one is outdated."""
+
+
 class Opened(msgspec.Struct, frozen=True):
     """A session that was just opened."""
 
@@ -99,7 +127,8 @@ class Opened(msgspec.Struct, frozen=True):
 
 async def login(call: Call, body: Login) -> LoggedIn:
     """Open a session for a program; browsers use the form."""
-    opened = await log_in(call, body.email, body.password)
+    proven = await prove(call, body.email, body.password)
+    opened = await let_in(call, proven, await second_step(call, proven.user, body.code))
     return LoggedIn(opened.token, iso(opened.expires_at), views.user(opened.known.user))
 
 
@@ -117,7 +146,7 @@ async def me(call: Call) -> UserBody:
 
 async def change_password(call: Call, body: PasswordChange) -> None:
     """Set a new password; all my other sessions end, tokens stay."""
-    hashed = await _hash_of_present(call, call.actor, body.current, WrongPassword())
+    hashed = await hash_of_present(call, call.actor, body.current, WrongPassword())
     new = await call.app[HASHER].hash(body.new)
     await call.write(desk.change_password, call.actor.id, hashed, new, but=call.session_id)
 
@@ -165,32 +194,75 @@ async def ws_ticket(call: Call) -> WsTicketBody:
 # For pages and sockets ------------------------------------------------------------------------------------------
 
 
-async def log_in(call: Call, email: str, password: str) -> Opened:
-    """Open a session. Raises BadCredentials, or RateLimited when there were too many wrong guesses."""
+async def prove(call: Call, email: str, password: str) -> Proven:
+    """Return whose password it is. Raises BadCredentials, or RateLimited when there were too many wrong guesses."""
     user, hashed = call.peek(desk.credentials, email)
     await _check(call, fold(email), user, hashed, password, BadCredentials())
     if user is None or hashed is None:
         raise BadCredentials()
     renewed = await call.app[HASHER].hash(password) if call.app[HASHER].is_outdated(hashed) else None
+    return Proven(user, hashed, renewed)
+
+
+async def second_step(call: Call, user: User, typed: str | None) -> Shown | None:
+    """Return what is to be used up as the person's second step; None when they have none.
+
+    Raises CodeNeeded when nothing was typed, WrongCode, or RateLimited when there were too many wrong guesses.
+    """
+    found = call.peek(second_steps.of, user.id)
+    if found is None or not found.is_on:
+        return None
+    if not typed:
+        raise CodeNeeded()
+    address, account = (
+        auth.client_address(call.request),
+        f" second step of {user.id}",
+    )  # no e-mail address has a blank
+    async with call.app[THROTTLE].guess(account, address) as guess:
+        shown = _shown(call, user, found, rules.plain(typed))
+        wrong = guess.failed(WrongCode()) if shown is None else None
+    if wrong is not None:
+        await _list(call, account, address, user, knew_password=True)
+        raise wrong
+    return shown
+
+
+def _shown(call: Call, user: User, found: SecondStep, typed: str) -> Shown | None:
+    if not rules.is_code(typed):
+        hashed = rules.recovery_hash(typed)
+        return Shown(recovery=hashed) if call.peek(second_steps.has_code, user.id, hashed) else None
+    secret = rules.opened(call.settings.secret_key, user.id, found.sealed)
+    if secret is None:
+        log.warning("the second step of person %d was sealed with another secret key", user.id)
+        return None
+    number = rules.matching(secret, typed, call.now, after=found.last_used)
+    return None if number is None else Shown(half_minute=number)
+
+
+async def let_in(call: Call, proven: Proven, second: Shown | None) -> Opened:
+    """Open a session for somebody who has shown all that they have to show."""
     opened = auth.new_token()
     expires_at = call.now + call.settings.session_days * DAY
     known = await call.write_anyway(
         desk.open_session,
-        user.id,
-        hashed,
+        proven.user.id,
+        proven.checked,
         auth.hash_of(opened),
         call.now,
         expires_at,
-        renewed=renewed,
+        renewed=proven.renewed,
+        second=second,
         address=auth.client_address(call.request),
         agent=_agent(call.request),
     )
     return Opened(opened, expires_at, known)
 
 
-async def start_session(call: Call, response: web.StreamResponse, email: str, password: str) -> User:
+async def start_session(
+    call: Call, response: web.StreamResponse, proven: Proven, second: Shown | None
+) -> User:
     """Log in from a form: the browser gets its cookie, and a session that it had before ends."""
-    opened = await log_in(call, email, password)
+    opened = await let_in(call, proven, second)
     await _end_present(call)
     auth.put_session(call.request, response, opened.token)
     return opened.known.user
@@ -202,6 +274,42 @@ async def log_out(call: Call, response: web.StreamResponse) -> None:
     if caller is not None and caller.kind is not None:
         await call.write_anyway(desk.close_session, Known(caller.user, caller.session_id, caller.kind))
     auth.drop_session(call.request, response)
+
+
+class Halfway:
+    """Whose password was right and who still owes a code: five minutes, a few tries, kept in memory."""
+
+    def __init__(self, clock: Callable[[], Instant]) -> None:
+        self._clock = clock
+        self._waiting: dict[bytes, tuple[Proven, Instant, int]] = {}
+
+    def note(self, proven: Proven) -> str:
+        """Return what the second form carries."""
+        now = self._clock()
+        while self._waiting:
+            oldest = next(iter(self._waiting))
+            if self._waiting[oldest][1] > now and len(self._waiting) < HALFWAY_MAX:
+                break
+            del self._waiting[oldest]
+        token = auth.new_token()
+        self._waiting[auth.hash_of(token)] = (proven, now + HALFWAY_LASTS, 0)
+        return token
+
+    def attempt(self, token: str) -> Proven | None:
+        """Return who tries, None when it was too long ago or too often."""
+        hashed = auth.hash_of(token)
+        proven, ends, tries = self._waiting.get(hashed, (None, 0, 0))
+        if proven is None or self._clock() >= ends or tries >= HALFWAY_TRIES:
+            self._waiting.pop(hashed, None)
+            return None
+        self._waiting[hashed] = (proven, ends, tries + 1)
+        return proven
+
+    def done(self, token: str) -> None:
+        self._waiting.pop(auth.hash_of(token), None)
+
+
+HALFWAY = web.AppKey("halfway", Halfway)
 
 
 class WsTickets:
@@ -242,7 +350,7 @@ def redeem(request: web.Request, ticket: str) -> auth.Caller | None:
     if session_id is None:
         return None
     known = request.app[DB].peek(stored.alive, session_id, request.app[CLOCK]())
-    return auth.Caller(known.user, known.session_id, known.kind, None) if known else None
+    return auth.Caller(known.user, known.session_id, known.kind, None, known.must_enrol) if known else None
 
 
 async def sweeping(app: web.Application) -> AsyncIterator[None]:
@@ -279,11 +387,13 @@ async def _check(
         raise wrong
 
 
-async def _list(call: Call, account: str, address: str, user: User | None) -> None:
+async def _list(
+    call: Call, account: str, address: str, user: User | None, *, knew_password: bool = False
+) -> None:
     unlisted = call.app[FAILURES].listed(account, address)
     if unlisted is not None:
         with contextlib.suppress(StorageFull):
-            await call.write_anyway(desk.refuse, user, unlisted)
+            await call.write_anyway(desk.refuse, user, unlisted, knew_password=knew_password)
 
 
 def _agent(request: web.Request) -> str:
@@ -292,7 +402,7 @@ def _agent(request: web.Request) -> str:
     return text[:AGENT_MAX].strip()
 
 
-async def _hash_of_present(call: Call, user: User, password: str, refusal: Refused) -> str:
+async def hash_of_present(call: Call, user: User, password: str, refusal: Refused) -> str:
     """Return the hash of the person's present password, which they just typed."""
     _, hashed = call.peek(desk.credentials, user.email)
     await _check(call, fold(user.email), user, hashed, password, refusal)

@@ -92,7 +92,7 @@ async def finish(call: Call, response: web.StreamResponse, fields: Mapping[str, 
     admin = await call.write(desk.begin, start, at=call.now)
     if form.demo:
         await _fill(call, start.password_hash)
-    await sessions.start_session(call, response, form.email, form.password)
+    await sessions.start_session(call, response, await sessions.prove(call, form.email, form.password), None)
     return admin
 
 

@@ -49,6 +49,7 @@ PAGES: Final = (
     Page("/notifications", LOGGED_IN),
     Page("/people", STAFF, ("/people", "/people?edit=1")),
     Page("/settings", LOGGED_IN),
+    Page("/settings/second-step", LOGGED_IN),
     Page("/settings/sla", STAFF, ("/settings/sla", "/settings/sla?edit={policy}")),
     Page("/settings/escalation", STAFF, ("/settings/escalation", "/settings/escalation?edit={escalation}")),
     Page("/settings/calendars", STAFF, ("/settings/calendars", "/settings/calendars?edit={calendar}")),

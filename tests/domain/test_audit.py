@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from servicedesk.domain.audit import START, Entry, Sealed, first_break, sealed
+from servicedesk.domain.audit import START, Break, Entry, Flaw, Sealed, first_break, sealed
 
 
 def a_chain(length: int = 5) -> list[Sealed]:
@@ -56,32 +56,32 @@ def test_a_row_that_was_changed_breaks_the_chain_there(name: str) -> None:
     other: Any = {"at": 7, "actor_id": None, "previous": "f" * 64}.get(name, "another")
     rows[2] = Sealed(msgspec.structs.replace(rows[2].entry, **{name: other}), rows[2].hash)
 
-    assert first_break(rows) == 3
+    assert first_break(rows) == Break(3, Flaw.CHANGED)
 
 
 def test_a_row_that_was_changed_and_sealed_anew_breaks_it_at_the_next() -> None:
     rows = a_chain()
     rows[2] = sealed(msgspec.structs.replace(rows[2].entry, subject="Eve"))
 
-    assert first_break(rows) == 4
+    assert first_break(rows) == Break(4, Flaw.UNLINKED)
 
 
-def test_a_row_that_was_taken_out_breaks_it_at_the_next() -> None:
+def test_a_row_that_was_taken_out_is_named() -> None:
     rows = a_chain()
 
-    assert first_break(rows[:2] + rows[3:]) == 4
-    assert first_break(rows[1:]) == 2
+    assert first_break(rows[:2] + rows[3:]) == Break(3, Flaw.MISSING)
+    assert first_break(rows[1:]) == Break(1, Flaw.MISSING)
 
 
 def test_rows_that_were_swapped_break_it() -> None:
     rows = a_chain()
     rows[1], rows[2] = rows[2], rows[1]
 
-    assert first_break(rows) == 3
+    assert first_break(rows) == Break(2, Flaw.MISSING)
 
 
 def test_a_row_that_was_put_in_breaks_it() -> None:
     rows = a_chain()
     forged = sealed(msgspec.structs.replace(rows[3].entry, subject="Eve"))
 
-    assert first_break([*rows[:3], forged, *rows[3:]]) == 4
+    assert first_break([*rows[:3], forged, *rows[3:]]) == Break(5, Flaw.MISSING)

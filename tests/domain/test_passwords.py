@@ -1,8 +1,12 @@
 """Which passwords are good enough."""
 
+import subprocess
+import sys
+
 import pytest
 
-from servicedesk.domain.passwords import is_common, password_errors
+from servicedesk.domain.passwords import LEAST, is_common, listed, password_errors
+from tests.served import Desk
 
 
 def codes(password: str) -> list[str]:
@@ -50,6 +54,12 @@ def test_length_is_counted_in_characters_however_they_are_typed() -> None:
         "asdfghjkl1",
         "hunter2hunter2",
         "!!dragon!!!",
+        "mailcreated5240",
+        "NUTTERTOOLS",
+        "bigdaddy2026",
+        "trustno1!!26",
+        "str4wb3rry!!",
+        "thunderthunder",
     ],
 )
 def test_what_is_tried_first_is_refused(password: str) -> None:
@@ -74,7 +84,28 @@ def test_a_phrase_of_ones_own_is_good(password: str) -> None:
     assert codes(password) == []
 
 
-def test_many_hundred_words_are_known() -> None:
-    from servicedesk.domain.passwords import _WORDS
+def test_what_was_used_most_is_known_without_asking_anybody() -> None:
+    assert len(listed()) == 30_000
+    assert not [password for password in listed() if len(password) >= LEAST and not is_common(password)]
 
-    assert len(_WORDS) > 500
+
+def test_the_list_is_read_without_starting_the_package_it_comes_with() -> None:
+    asked = (
+        "import sys; from servicedesk.domain.passwords import is_common;"
+        "assert is_common('nuttertools'); print(*[n for n in sys.modules if n.startswith('zxcvbn')])"
+    )
+
+    found = subprocess.run(
+        [sys.executable, "-c", asked], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert found.stdout == "\n"
+
+
+async def test_a_desk_knows_the_list_before_anybody_sets_a_password(desk: Desk) -> None:
+    listed.cache_clear()
+
+    async with Desk(desk.settings.data_dir.with_name("another")):
+        pass
+
+    assert listed.cache_info().currsize == 1

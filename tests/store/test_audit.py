@@ -92,7 +92,7 @@ def test_a_list_that_was_tampered_with_tells_where(tx: Tx, monkeypatch: pytest.M
 
     for sql, broken in (
         ("UPDATE audit SET address = '' WHERE id = 4", 4),
-        ("DELETE FROM audit WHERE id = 4", 5),
+        ("DELETE FROM audit WHERE id = 4", 4),
         ("DELETE FROM audit WHERE id > 7", 8),
         ("DELETE FROM audit", 1),
         ("UPDATE audit SET hash = upper(hash) WHERE id = 10", 10),
