@@ -265,6 +265,14 @@ def _settings(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--{name.replace('_', '-')}", default=argparse.SUPPRESS, metavar=metavar, help=words
         )
+    parser.add_argument(
+        "--insecure",
+        default=argparse.SUPPRESS,
+        nargs="?",
+        const="yes",
+        metavar="yes",
+        help="listen where others can read along, without TLS or a trusted proxy",
+    )
 
 
 _FLAGS: Final = {
@@ -273,6 +281,11 @@ _FLAGS: Final = {
     "env": ("NAME", "development, production or testing; default: production"),
     "public_url": ("URL", "what people type, for example https://desk.example.org"),
     "trusted_proxies": ("NETWORKS", "whose word about client addresses is taken"),
+    "tls_certificate": (
+        "FILE",
+        "PEM file of a certificate: speak HTTPS, and take a new one when it is there",
+    ),
+    "tls_key": ("FILE", "its key, if that is not in the same file"),
     "session_days": ("DAYS", "how long a log-in lasts; default: 14"),
     "log_level": ("LEVEL", "debug, info, warning or error; default: info"),
     "clamd": ("ADDRESS", "the virus scanner, unix:/path or host:port; default: none"),
@@ -281,7 +294,7 @@ _FLAGS: Final = {
 
 
 def _flags(arguments: argparse.Namespace) -> dict[str, str]:
-    names = {"data_dir", *_FLAGS}
+    names = {"data_dir", "insecure", *_FLAGS}
     return {name: value for name, value in vars(arguments).items() if name in names}
 
 

@@ -13,7 +13,7 @@ from aiohttp.web_request import BaseRequest
 from servicedesk.domain.errors import NotFound, Refused
 from servicedesk.domain.words import say
 from servicedesk.web import auth, problems, words
-from servicedesk.web.keys import CLOCK, REQUEST_ID
+from servicedesk.web.keys import CLOCK, REQUEST_ID, SETTINGS
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,8 @@ _SAFE: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     hdrs.CACHE_CONTROL: "no-store",
 }
+_HTTPS_ONLY: Final = "max-age=31536000"
+"""For a year; a neighbour under the same domain is none of ours to decide about."""
 _DEFECT: Final = say("Something went wrong here; it was logged.")
 _TOO_LARGE: Final = say("The body is larger than 1 MiB.")
 _ABOUT_FILES: Final = "/api/files/"
@@ -85,6 +87,8 @@ async def protect(request: web.Request, response: web.StreamResponse) -> None:
         response.headers.update(_SANDBOX)
     if is_private:
         response.headers.update(_UNTOLD)
+    if request.app[SETTINGS].is_https:
+        response.headers.setdefault(hdrs.STRICT_TRANSPORT_SECURITY, _HTTPS_ONLY)
     make_safe(response.headers, request.get(REQUEST_ID) or secrets.token_hex(8))
 
 
