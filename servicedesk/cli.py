@@ -176,6 +176,13 @@ def scrub(arguments: argparse.Namespace) -> int:
     return OK if report.is_sound else DAMAGED
 
 
+def doctor(arguments: argparse.Namespace) -> int:
+    """Say whether the desk is well, whether a server runs beside it or not."""
+    from servicedesk import doctor
+
+    return doctor.doctor(arguments, settings.load(_flags(arguments)), _say)
+
+
 def tail(arguments: argparse.Namespace) -> int:
     """Print events as they happen."""
     from servicedesk import tail
@@ -213,6 +220,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     scrubbed.add_argument("--json", action="store_true", help="one document instead of lines")
     _data_dir_flag(scrubbed)
+    looked_at = _command(
+        commands, "doctor", doctor, "say whether the desk is well, and what to do; also beside a server"
+    )
+    _settings(looked_at)
+    looked_at.add_argument("--hashes", action="store_true", help="read and hash all files as well")
+    looked_at.add_argument(
+        "--fix", action="store_true", help="mend what can be worked out again; the desk must be stopped"
+    )
+    looked_at.add_argument("--json", action="store_true", help="one document instead of lines")
     tailed = _command(commands, "tail", tail, "print events as lines of JSON, for ever and without a gap")
     tailed.add_argument("--url", help="the desk's address; default: SERVICEDESK_URL or http://127.0.0.1:8080")
     tailed.add_argument(
