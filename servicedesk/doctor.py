@@ -35,11 +35,7 @@ def doctor(arguments: argparse.Namespace, loaded: Loaded, say: Say) -> int:
     if fixed:
         report = examine(settings, table)
     if arguments.json:
-        say(
-            msgspec.json.encode(
-                {"worst": report.worst, "fixed": fixed, **msgspec.to_builtins(report)}
-            ).decode()
-        )
+        say(msgspec.json.encode({**desk.plain(report), "fixed": fixed}).decode())
     else:
         for line in lines(report, fixed):
             say(line)

@@ -6,6 +6,7 @@ import ssl
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -95,7 +96,7 @@ async def test_with_a_certificate_people_log_in_upload_and_hear_over_https_alone
 
 def _form(text: bytes) -> FormData:
     form = FormData({"ticket_id": "1"})
-    form.add_field("file", text, filename="smoke.txt")
+    form.add_field("file", BytesIO(text), filename="smoke.txt")
     return form
 
 
@@ -136,8 +137,9 @@ def test_old_tls_and_plain_http_are_not_spoken(pair: Pair, tmp_path: Path) -> No
         port = int(server.url.rsplit(":", 1)[1])
         old = pair.context()
         old.set_ciphers("ALL:@SECLEVEL=0")
-        old.minimum_version = ssl.TLSVersion.TLSv1
-        old.maximum_version = ssl.TLSVersion.TLSv1_1
+        with pytest.warns(DeprecationWarning):
+            old.minimum_version = ssl.TLSVersion.TLSv1
+            old.maximum_version = ssl.TLSVersion.TLSv1_1
         with socket.create_connection(("127.0.0.1", port), 10) as line, pytest.raises(ssl.SSLError):
             old.wrap_socket(line, server_hostname="127.0.0.1")
         with socket.create_connection(("127.0.0.1", port), 10) as line:

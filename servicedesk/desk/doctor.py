@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -457,6 +457,18 @@ def _found(check: Check, patient: Patient) -> Finding:
 def _line(check: Check, finding: Finding) -> Line:
     can_fix = finding.state is not State.OK and bool(check.mend or check.tidy)
     return Line(check.name, check.title, finding.state, finding.said, finding.advice, can_fix)
+
+
+def plain(report: Report) -> dict[str, Any]:
+    """Return the report for programs, in English."""
+    lines = [
+        {**{name: str(getattr(line, name)) for name in _TEXTS}, "can_fix": line.can_fix}
+        for line in report.lines
+    ]
+    return {"worst": str(report.worst), "lines": lines, "seconds": report.seconds}
+
+
+_TEXTS: Final = ("name", "title", "state", "said", "advice")
 
 
 def open_files_of(pid: int | None) -> tuple[int, int | None]:

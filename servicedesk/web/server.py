@@ -140,6 +140,7 @@ class Site(web.TCPSite):
             ssl_shutdown_timeout=GOODBYE if is_tls else None,
         )
         assert isinstance(self._server, asyncio.Server)
+        self._bound_port = self._server.sockets[0].getsockname()[1]
         for listening in self._server.sockets:
             with socket.socket(fileno=os.dup(listening.fileno())) as same:
                 same.listen(BACKLOG)

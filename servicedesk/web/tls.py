@@ -51,11 +51,12 @@ class Certificate:
             return
         self._marks = marks
         try:
-            self._current = self._loaded()
+            fresh, until = self._loaded(), expires(self._files[0])
         except BadCertificate as error:
             log.error("the new TLS certificate is not taken, the old one stays: %s", error)
-        else:
-            log.info("a new TLS certificate is in use, until %s", expires(self._files[0]).date())
+            return
+        self._current = fresh
+        log.info("a new TLS certificate is in use, until %s", until.date())
 
     def _choose(self, connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
         connection.context = self._current
@@ -103,9 +104,8 @@ def _until(certificate: bytes) -> datetime:
     _, at, _ = _piece(certificate, 0)
     _, at, _ = _piece(certificate, at)
     tag, _, end = _piece(certificate, at)
-    for _ in range(4 if tag == _VERSION else 3):
-        at = end
-        _, _, end = _piece(certificate, at)
+    for _ in range(3 if tag == _VERSION else 2):
+        _, _, end = _piece(certificate, end)
     _, at, _ = _piece(certificate, end)
     _, _, at = _piece(certificate, at)
     tag, begin, end = _piece(certificate, at)
