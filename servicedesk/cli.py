@@ -183,6 +183,16 @@ def doctor(arguments: argparse.Namespace) -> int:
     return doctor.doctor(arguments, settings.load(_flags(arguments)), _say)
 
 
+def support_bundle(arguments: argparse.Namespace) -> int:
+    """Write what may be shown to somebody who helps."""
+    from servicedesk import doctor
+
+    try:
+        return doctor.support_bundle(arguments, settings.load(_flags(arguments)), _say)
+    except doctor.CannotWrite as error:
+        raise BadUsage(str(error)) from None
+
+
 def tail(arguments: argparse.Namespace) -> int:
     """Print events as they happen."""
     from servicedesk import tail
@@ -229,6 +239,14 @@ def _parser() -> argparse.ArgumentParser:
         "--fix", action="store_true", help="mend what can be worked out again; the desk must be stopped"
     )
     looked_at.add_argument("--json", action="store_true", help="one document instead of lines")
+    bundled = _command(
+        commands,
+        "support-bundle",
+        support_bundle,
+        "write versions, checks and counts into a ZIP file, without any data of the desk",
+    )
+    bundled.add_argument("file", metavar="FILE", help="a new file")
+    _settings(bundled)
     tailed = _command(commands, "tail", tail, "print events as lines of JSON, for ever and without a gap")
     tailed.add_argument("--url", help="the desk's address; default: SERVICEDESK_URL or http://127.0.0.1:8080")
     tailed.add_argument(

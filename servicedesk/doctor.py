@@ -2,7 +2,7 @@
 
 import argparse
 import asyncio
-import contextlib
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -11,12 +11,12 @@ from typing import Any, Final
 
 import msgspec
 
+from servicedesk.desk import bundle
 from servicedesk.desk import doctor as desk
 from servicedesk.desk.doctor import CHECKS, HASHES, Check, Patient, Report, State
-from servicedesk.domain.times import SECOND, Instant
 from servicedesk.settings import Loaded, Settings
 from servicedesk.store import lock
-from servicedesk.store.db import reading
+from servicedesk.store.db import Connection, reading
 from servicedesk.store.lock import Locked
 from servicedesk.store.migrate import Unusable
 
@@ -45,10 +45,35 @@ def doctor(arguments: argparse.Namespace, loaded: Loaded, say: Say) -> int:
 def examine(settings: Settings, table: tuple[Check, ...]) -> Report:
     """Look at a desk from outside, whether a server runs beside or not."""
     try:
-        with _patient(settings) as patient:
-            return desk.examine(patient, table)
+        with reading(settings.database, as_it_stands=False) as conn:
+            return desk.examine(_patient(settings, conn), table)
     except sqlite3.Error as error:
-        return desk.unreadable(str(error))
+        return desk.examine(_patient(settings, desk.NoDatabase(error)), desk.without_database(table))
+
+
+def support_bundle(arguments: argparse.Namespace, loaded: Loaded, say: Say) -> int:
+    """Write the support bundle into a new file. Raises Unusable, CannotWrite."""
+    settings = loaded.settings
+    _require_desk(settings)
+    report = examine(settings, CHECKS)
+    try:
+        with reading(settings.database) as conn:
+            now = time.time_ns() // 1_000_000
+            content = bundle.made(conn, settings=loaded.rows(), report=report, log=(), at=now)
+    except sqlite3.Error as error:
+        raise Unusable(f"The database {settings.database} cannot be read: {error}.") from None
+    target = Path(arguments.file)
+    try:
+        with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+    except OSError as error:
+        raise CannotWrite(f"{target} cannot be written: {error.strerror}.") from None
+    say(f"The support bundle is in {target}. It is plain text in a ZIP archive: look before you send it.")
+    return OK
+
+
+class CannotWrite(Exception):
+    """The file is there already, or has no place; the text is one line."""
 
 
 def lines(report: Report, fixed: list[str]) -> Iterator[str]:
@@ -66,30 +91,16 @@ def lines(report: Report, fixed: list[str]) -> Iterator[str]:
     )
 
 
-@contextlib.contextmanager
-def _patient(settings: Settings) -> Iterator[Patient]:
-    with reading(settings.database, as_it_stands=False) as conn:
-        conn.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        yield Patient(
-            settings=settings,
-            conn=conn,
-            now=time.time_ns() // 1_000_000,
-            open_files=desk.open_files_of(desk.server_of(settings.data_dir)),
-            tls_until=tls_until(settings),
-        )
-
-
-def tls_until(settings: Settings) -> Instant | None:
-    """Return when the certificate ends; None when there is none, or none that can be used."""
-    if settings.tls_certificate is None:
-        return None
+def _patient(settings: Settings, conn: Connection) -> Patient:
     from servicedesk.web import tls
 
-    try:
-        tls.context_of(settings.tls_certificate, settings.tls_key or settings.tls_certificate)
-        return round(tls.expires(settings.tls_certificate).timestamp() * SECOND)
-    except tls.BadCertificate:
-        return None
+    return Patient(
+        settings=settings,
+        conn=conn,
+        now=time.time_ns() // 1_000_000,
+        open_files=desk.open_files_of(lock.holder(settings.data_dir)),
+        tls_until=tls.until(settings.tls_certificate, settings.tls_key),
+    )
 
 
 def _require_desk(settings: Settings) -> None:

@@ -137,8 +137,9 @@ def test_old_tls_and_plain_http_are_not_spoken(pair: Pair, tmp_path: Path) -> No
         port = int(server.url.rsplit(":", 1)[1])
         old = pair.context()
         old.set_ciphers("ALL:@SECLEVEL=0")
-        with pytest.warns(DeprecationWarning):
+        with pytest.warns(DeprecationWarning, match="deprecated"):
             old.minimum_version = ssl.TLSVersion.TLSv1
+        with pytest.warns(DeprecationWarning, match="deprecated"):
             old.maximum_version = ssl.TLSVersion.TLSv1_1
         with socket.create_connection(("127.0.0.1", port), 10) as line, pytest.raises(ssl.SSLError):
             old.wrap_socket(line, server_hostname="127.0.0.1")

@@ -22,7 +22,7 @@ from servicedesk.domain.times import DAY, MINUTE, Instant, iso
 from servicedesk.domain.words import count, say
 from servicedesk.media.blobs import Blobs
 from servicedesk.settings import Settings
-from servicedesk.store import audit, checks, files, lock
+from servicedesk.store import audit, checks, files
 from servicedesk.store.db import Connection, Tx
 
 SQLITE_WANTED: Final = (3, 51, 3)
@@ -100,6 +100,8 @@ class Check:
     name: str
     title: str
     look: Callable[[Patient], Finding]
+    needs_data: bool = False
+    """Whether it asks the database."""
     is_long: bool = False
     """Whether it reads all of something, and takes longer the more there is."""
     mend: Callable[[Tx], object] | None = None
@@ -411,24 +413,26 @@ def remove_left_behind(data_dir: Path) -> None:
 
 CHECKS: Final = (
     Check("sqlite", say("SQLite"), _sqlite),
-    Check("schema", say("Schema"), _schema),
+    Check("schema", say("Schema"), _schema, needs_data=True),
     Check("permissions", say("Permissions"), _permissions, tidy=close_to_others),
-    Check("clock", say("Clock"), _clock),
+    Check("clock", say("Clock"), _clock, needs_data=True),
     Check("disk", say("Free disk"), _disk),
     Check("open_files", say("Open files"), _open_files),
     Check("way_in", say("Way in"), _way_in),
     Check("certificate", say("TLS certificate"), _certificate),
     Check("leftovers", say("Leftovers"), _leftovers, tidy=remove_left_behind),
-    Check("structure", say("Database"), _structure, is_long=True),
-    Check("references", say("Foreign keys"), _references, is_long=True),
-    Check("search", say("Full-text index"), _search, is_long=True, mend=checks.rebuild_search),
-    Check("events", say("Events"), _events, is_long=True),
-    Check("counters", say("Counters"), _counters, is_long=True, mend=checks.recount),
-    Check("audit", say("Audit chain"), _audit, is_long=True),
-    Check("files", say("Files"), _contents, is_long=True),
+    Check("structure", say("Database"), _structure, needs_data=True, is_long=True),
+    Check("references", say("Foreign keys"), _references, needs_data=True, is_long=True),
+    Check(
+        "search", say("Full-text index"), _search, needs_data=True, is_long=True, mend=checks.rebuild_search
+    ),
+    Check("events", say("Events"), _events, needs_data=True, is_long=True),
+    Check("counters", say("Counters"), _counters, needs_data=True, is_long=True, mend=checks.recount),
+    Check("audit", say("Audit chain"), _audit, needs_data=True, is_long=True),
+    Check("files", say("Files"), _contents, needs_data=True, is_long=True),
 )
 """In the order of the report: first what is known at once."""
-HASHES: Final = Check("hashes", say("Hashes of files"), _hashes, is_long=True)
+HASHES: Final = Check("hashes", say("Hashes of files"), _hashes, needs_data=True, is_long=True)
 SHORT: Final = tuple(check for check in CHECKS if not check.is_long)
 
 
@@ -439,11 +443,20 @@ def examine(patient: Patient, table: tuple[Check, ...] = CHECKS) -> Report:
     return Report(lines, round(time.monotonic() - began, 3))
 
 
-def unreadable(why: str) -> Report:
-    """Return the report on a database that cannot even be opened."""
-    check = next(check for check in CHECKS if check.name == "structure")
-    advice = say("Restore a backup into a new folder; look at the disk.")
-    return Report([_line(check, Finding(State.BROKEN, say("SQLite says: {fault}", fault=why), advice))], 0.0)
+class NoDatabase:
+    """Stands where a database cannot be opened."""
+
+    def __init__(self, why: sqlite3.Error) -> None:
+        self._why = why
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        """Say why."""
+        raise self._why
+
+
+def without_database(table: tuple[Check, ...]) -> tuple[Check, ...]:
+    """Return the checks that say something even then, and the one that says why."""
+    return tuple(check for check in table if not check.needs_data or check.name == "structure")
 
 
 def _found(check: Check, patient: Patient) -> Finding:
@@ -485,8 +498,3 @@ def open_files_of(pid: int | None) -> tuple[int, int | None]:
         return sys.maxsize if said == "unlimited" else int(said), len(os.listdir(f"/proc/{pid}/fd"))
     except (OSError, StopIteration, ValueError):
         return most, None
-
-
-def server_of(data_dir: Path) -> int | None:
-    """Return the process that works in the folder, None when there is none that can be seen."""
-    return lock.holder(data_dir)

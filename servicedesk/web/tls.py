@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from servicedesk.domain.times import SECOND, Instant
+
 log = logging.getLogger(__name__)
 
 LOOK_EVERY: Final = 5.0
@@ -97,6 +99,17 @@ def expires(certificate: Path) -> datetime:
         raise BadCertificate(f"{certificate} cannot be read: {error.strerror}") from None
     except (ValueError, IndexError):
         raise BadCertificate(f"{certificate} holds no certificate") from None
+
+
+def until(certificate: Path | None, key: Path | None) -> Instant | None:
+    """Return when the desk's certificate ends; None when it has none, or none that can be used."""
+    if certificate is None:
+        return None
+    try:
+        context_of(certificate, key or certificate)
+        return round(expires(certificate).timestamp() * SECOND)
+    except BadCertificate:
+        return None
 
 
 def _until(certificate: bytes) -> datetime:
