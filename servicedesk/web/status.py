@@ -6,8 +6,9 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Final
 
 from aiohttp import hdrs, web
@@ -20,10 +21,13 @@ from servicedesk.logbook import Logbook
 from servicedesk.settings import Loaded, Settings
 from servicedesk.store.db import Connection, reading
 from servicedesk.version import VERSION
-from servicedesk.web import auth, frame, tls
+from servicedesk.web import auth, frame, memory, tls
+from servicedesk.web.admission import ADMISSION
 from servicedesk.web.api import Call
+from servicedesk.web.files import MEDIA
 from servicedesk.web.health import METER
-from servicedesk.web.keys import CLOCK, SETTINGS, SOURCES
+from servicedesk.web.keys import CLOCK, DB, SETTINGS, SOURCES
+from servicedesk.web.passwords import HASHER
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +146,7 @@ async def running(app: web.Application) -> AsyncIterator[None]:
     """Keep what the log says, and let the desk be looked at while it runs."""
     physician = app[PHYSICIAN] = Physician(app)
     logging.getLogger().addHandler(physician.logbook)
-    app[METER].gauges |= {
+    app[METER].gauges |= _numbers(app) | {
         "doctor_broken": (
             "Checks that found something broken at the last full look",
             lambda: physician.broken,
@@ -155,6 +159,31 @@ async def running(app: web.Application) -> AsyncIterator[None]:
     yield
     logging.getLogger().removeHandler(physician.logbook)
     await physician.close()
+
+
+def _numbers(app: web.Application) -> dict[str, tuple[str, Callable[[], float]]]:
+    """Return how full the desk's queues and its process are, for the metrics."""
+    db, pid, began = app[DB], os.getpid(), time.time()
+    log_of_changes = app[SETTINGS].database.with_name(f"{app[SETTINGS].database.name}-wal")
+    return {
+        "queue_writes": ("Writes whose transaction has not ended", lambda: db.writes_waiting),
+        "queue_reads": ("Reads that wait for a reader, or are being answered", lambda: db.reads_waiting),
+        "queue_pictures": ("Pictures and pages that wait for a worker", lambda: app[MEDIA].workers.waiting),
+        "queue_passwords": ("Passwords that are being hashed, or wait for that", lambda: app[HASHER].waiting),
+        "uploads_running": ("Uploads that are coming in", lambda: app[ADMISSION].running),
+        "open_files": ("Files and connections that are open", lambda: doctor.open_files_of(pid)[1] or 0),
+        "open_files_max": ("How many may be", lambda: doctor.open_files_of(pid)[0]),
+        "wal_bytes": ("Size of the log of changes beside the database", lambda: _size(log_of_changes)),
+        "memory_bytes": ("Memory that the process holds", memory.held),
+        "start_timestamp_seconds": ("When the process started", lambda: began),
+    }
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 async def page(call: Call) -> web.Response:
