@@ -140,7 +140,7 @@ def _permissions(patient: Patient) -> Finding:
         return Finding(State.BROKEN, said, say("Give the folder to the user that runs the desk."))
     if not open_to_others:
         return _ok(say("only the desk's own user can read its data"))
-    said = say("others on this machine can read {what}", what=", ".join(p.name for p in open_to_others[:3]))
+    said = say("others on this machine can read {names}", names=", ".join(p.name for p in open_to_others[:3]))
     return Finding(State.WARNING, said, say("Stop the desk and run servicedesk doctor --fix."))
 
 
