@@ -114,6 +114,10 @@ def _ok(said: str) -> Finding:
     return Finding(State.OK, said)
 
 
+def _moment(at: Instant) -> str:
+    return f"{iso(at)[:10]} {iso(at)[11:16]} UTC"
+
+
 # What is asked of the machine -------------------------------------------------------------------------------------
 
 
@@ -166,17 +170,17 @@ def close_to_others(data_dir: Path) -> None:
 
 def _clock(patient: Patient) -> Finding:
     if patient.now < LONG_AGO:
-        said = say("it says {moment}, which is long past", moment=iso(patient.now))
+        said = say("it says {moment}, which is long past", moment=_moment(patient.now))
         return Finding(State.BROKEN, said, say("Set the clock, and have it kept by NTP."))
     latest = checks.latest_moment(patient.conn)
     if latest is not None and latest - patient.now > SET_BACK:
         said = say(
             "it says {moment}, but something was written at {latest}",
-            moment=iso(patient.now),
-            latest=iso(latest),
+            moment=_moment(patient.now),
+            latest=_moment(latest),
         )
         return Finding(State.WARNING, said, say("Set the clock, and have it kept by NTP."))
-    return _ok(say("it says {moment}, later than all that was written", moment=iso(patient.now)))
+    return _ok(say("it says {moment}, later than all that was written", moment=_moment(patient.now)))
 
 
 def _disk(patient: Patient) -> Finding:
@@ -246,7 +250,7 @@ def _certificate(patient: Patient) -> Finding:
     advice = say("Put a new certificate in its place; the desk takes it by itself.")
     if until is None:
         return Finding(State.BROKEN, say("its files cannot be used"), advice)
-    said = say("it is good until {moment}", moment=iso(until))
+    said = say("it is good until {moment}", moment=_moment(until))
     if until < patient.now:
         return Finding(State.BROKEN, said, advice)
     return Finding(State.WARNING, said, advice) if until < patient.now + 14 * DAY else _ok(said)

@@ -37,7 +37,7 @@ _STEPS: Final = 20_000
 _DONE: Final = {"begun": say("The desk is being looked at; load the page again in a moment.")}
 _TONES: Final = {State.OK: "green", State.WARNING: "amber", State.BROKEN: "red"}
 _FACES: Final = {State.OK: "done", State.WARNING: "alert", State.BROKEN: "alert"}
-_STATES: Final = {State.OK: say("ok"), State.WARNING: say("warning"), State.BROKEN: say("broken")}
+_STATES: Final = {State.OK: say("fine"), State.WARNING: say("warning"), State.BROKEN: say("broken")}
 
 
 class Physician:
