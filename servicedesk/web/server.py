@@ -42,6 +42,11 @@ class _Protocol(RequestHandler):
         """True between two requests; until an answer is sent to its end, its request runs."""
         return not self._request_in_progress
 
+    @property
+    def is_spare(self) -> bool:
+        """True for one that asks for nothing and was not let go of yet."""
+        return self.is_idle and self.transport is not None and not self.transport.is_closing()
+
     def handle_error(
         self,
         request: BaseRequest,
@@ -71,7 +76,7 @@ class _Server(web.Server):
         """
         if len(self._connections) <= self.most:
             return
-        spare = next((each for each in self._connections if cast(_Protocol, each).is_idle), None)
+        spare = next((each for each in self._connections if cast(_Protocol, each).is_spare), None)
         if spare is not None and spare.transport is not None:
             spare.transport.abort()
 
