@@ -3,18 +3,16 @@
 import re
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from servicedesk.domain.tickets import reference
 from servicedesk.domain.times import Instant
 from servicedesk.store import migrate, search
-from servicedesk.store.db import Connection, Tx
+from servicedesk.store.db import Connection, Tx, uri
 
-AT_ONCE: Final = 5_000
-"""Rows of the search index that are copied at a time."""
 _SPELLING: Final = re.compile(r'[\s"]+')
 
 
@@ -231,37 +229,26 @@ def _built(conn: Connection) -> dict[str, str]:
     return {name: _SPELLING.sub("", sql) for name, sql in rows}
 
 
-@contextmanager
-def _one_state(conn: Connection) -> Iterator[None]:
-    """Let several questions see the same state: parts of the index from two moments would not fit together."""
-    conn.execute("SAVEPOINT look")
-    try:
-        yield
-    finally:
-        conn.execute("RELEASE look")
-
-
 def _copy_search(conn: Connection, place: Path) -> None:
+    """Copy the index's own tables, all from one moment. SQLite does it by itself, so that nobody waits for Python."""
     tables = conn.execute(
         "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name LIKE 'search\\_%' ESCAPE '\\'"
         " AND name <> 'search_waiting'"
     ).fetchall()
     (made_by,) = conn.execute("SELECT sql FROM sqlite_schema WHERE name = 'search'").fetchone()
-    with closing(sqlite3.connect(place, isolation_level=None)) as copy:
+    source = Path(conn.execute("PRAGMA database_list").fetchone()[2])
+    with closing(sqlite3.connect(uri(place, "rwc"), uri=True, isolation_level=None)) as copy:
         for pragma in ("journal_mode = OFF", "synchronous = OFF"):
             copy.execute(f"PRAGMA {pragma}")
+        copy.execute("ATTACH ? AS desk", (uri(source, "ro"),))
         copy.execute("BEGIN")
-        with _one_state(conn):
-            for name, sql in tables:
-                copy.execute(sql)
-                rows = conn.execute(f"SELECT * FROM {name}")
-                marks = ", ".join("?" * len(rows.description))
-                while some := rows.fetchmany(AT_ONCE):
-                    copy.executemany(f"INSERT INTO {name} VALUES ({marks})", [tuple(row) for row in some])
+        for name, sql in tables:
+            copy.execute(sql)
+            copy.execute(f"INSERT INTO main.{name} SELECT * FROM desk.{name}")
         # Written rather than made: making it would also make its tables, which are there already.
         copy.execute("PRAGMA writable_schema = ON")
         copy.execute(
-            "INSERT INTO sqlite_schema (type, name, tbl_name, rootpage, sql)"
+            "INSERT INTO main.sqlite_schema (type, name, tbl_name, rootpage, sql)"
             " VALUES ('table', 'search', 'search', 0, ?)",
             (made_by,),
         )

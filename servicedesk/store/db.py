@@ -212,7 +212,7 @@ class Database:
             if isinstance(error, sqlite3.Error):
                 raise Unusable(f"The database {path} cannot be used: {error}.") from error
             raise
-        here = sqlite3.connect(_uri(path, "ro"), uri=True, isolation_level=None, cached_statements=512)
+        here = sqlite3.connect(uri(path, "ro"), uri=True, isolation_level=None, cached_statements=512)
         _prepare(here, _READER_PRAGMAS)
         return cls(writer, readers, here)
 
@@ -340,7 +340,7 @@ def reading(path: Path, *, as_it_stands: bool = True) -> Iterator[Connection]:
     What takes long asks for each question to see what is there by then: one state kept for so long would keep the
     log of changes from being folded in.
     """
-    conn = sqlite3.connect(_uri(path, "ro"), uri=True, isolation_level=None)
+    conn = sqlite3.connect(uri(path, "ro"), uri=True, isolation_level=None)
     try:
         _prepare(conn, _READER_PRAGMAS)
         if as_it_stands:
@@ -435,7 +435,7 @@ def _interrupt_after(conn: sqlite3.Connection, until: float) -> None:
 async def _connect(path: Path, mode: str, opened: list[_Runner]) -> _Runner:
     runner = _Runner(
         lambda: sqlite3.connect(
-            _uri(path, mode), uri=True, isolation_level=None, cached_statements=512, check_same_thread=False
+            uri(path, mode), uri=True, isolation_level=None, cached_statements=512, check_same_thread=False
         ),
         iter_chunk_size=64,
     )
@@ -444,7 +444,8 @@ async def _connect(path: Path, mode: str, opened: list[_Runner]) -> _Runner:
     return runner
 
 
-def _uri(path: Path, mode: str) -> str:
+def uri(path: Path, mode: str) -> str:
+    """Return how SQLite is told to open the file: ``ro`` cannot write, whatever is asked of it."""
     return f"file:{quote(str(path.absolute()))}?mode={mode}"
 
 
