@@ -5,7 +5,7 @@ PILLOW := 12.3.0
 CACHE := .cache
 TSC := tests/npm/node_modules/.bin/tsc
 
-.PHONY: run test test-slow check bench words roles screenshots setup browser npm corpus clean
+.PHONY: run test test-slow check bench words roles screenshots setup browser npm corpus nginx clean
 
 run: $(VENV)/.ready
 	$(BIN)/servicedesk serve
@@ -13,7 +13,7 @@ run: $(VENV)/.ready
 test: $(VENV)/.ready-test browser npm
 	$(BIN)/pytest
 
-test-slow: $(VENV)/.ready-test browser npm corpus
+test-slow: $(VENV)/.ready-test browser npm corpus nginx
 	$(BIN)/pytest -m slow
 
 check: $(VENV)/.ready-test npm
@@ -57,6 +57,12 @@ browser: $(VENV)/.ready-test
 	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } \
 	  || $(BIN)/playwright install chromium \
 	  || echo "No browser could be installed: the browser tests will say that they are skipped."
+
+# The proxy that the desk is tested behind; Debian's package, which starts nothing where no system runs.
+nginx:
+	@command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] \
+	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq nginx-light >/dev/null; } \
+	  || echo "nginx could not be installed: the tests behind a proxy will say that they are skipped."
 
 # Clients that others wrote, for tests, and what checks the types of the browser's modules.
 npm: tests/npm/node_modules/.ready

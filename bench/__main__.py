@@ -89,7 +89,9 @@ def run(plan: Plan, cache: Path, only: str = "") -> Result:
             live = asyncio.run(_live(plan, pairs[-1], only))
             felt = asyncio.run(_console(plan, pairs[-1], only))
             busy = [Side(pair.desk.memory, pair.limit.memory) for pair in pairs]
-    return Result(tuple(plan.sizes), lines, replays, live, felt, starts, idle, busy, time.perf_counter() - started)
+    return Result(
+        tuple(plan.sizes), lines, replays, live, felt, starts, idle, busy, time.perf_counter() - started
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

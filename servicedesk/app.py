@@ -23,6 +23,7 @@ from servicedesk.web import (
     scans,
     seen,
     sessions,
+    status,
     sweeps,
     thumbnails,
     timers,
@@ -83,6 +84,7 @@ def build(
     app.cleanup_ctx.append(live.running)
     app.cleanup_ctx.append(timers.running)
     app.cleanup_ctx.append(pulse.beating)
+    app.cleanup_ctx.append(status.running)
     app.cleanup_ctx.append(memory.running)
     app.on_shutdown.append(live.drain)
     resumable.setup(app)

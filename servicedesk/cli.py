@@ -229,6 +229,23 @@ def verify_audit(arguments: argparse.Namespace) -> int:
     return OK if report.is_whole else DAMAGED
 
 
+def doctor(arguments: argparse.Namespace) -> int:
+    """Say whether the desk is well, whether a server runs beside it or not."""
+    from servicedesk import doctor
+
+    return doctor.doctor(arguments, settings.load(_flags(arguments)), _say)
+
+
+def support_bundle(arguments: argparse.Namespace) -> int:
+    """Write what may be shown to somebody who helps."""
+    from servicedesk import doctor
+
+    try:
+        return doctor.support_bundle(arguments, settings.load(_flags(arguments)), _say)
+    except doctor.CannotWrite as error:
+        raise BadUsage(str(error)) from None
+
+
 def tail(arguments: argparse.Namespace) -> int:
     """Print events as they happen."""
     from servicedesk import tail
@@ -266,6 +283,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     scrubbed.add_argument("--json", action="store_true", help="one document instead of lines")
     _data_dir_flag(scrubbed)
+    looked_at = _command(
+        commands, "doctor", doctor, "say whether the desk is well, and what to do; also beside a server"
+    )
+    _settings(looked_at)
+    looked_at.add_argument("--hashes", action="store_true", help="read and hash all files as well")
+    looked_at.add_argument(
+        "--fix", action="store_true", help="mend what can be worked out again; the desk must be stopped"
+    )
+    looked_at.add_argument("--json", action="store_true", help="one document instead of lines")
+    bundled = _command(
+        commands,
+        "support-bundle",
+        support_bundle,
+        "write versions, checks and counts into a ZIP file, without any data of the desk",
+    )
+    bundled.add_argument("file", metavar="FILE", help="a new file")
+    _settings(bundled)
     tailed = _command(commands, "tail", tail, "print events as lines of JSON, for ever and without a gap")
     tailed.add_argument("--url", help="the desk's address; default: SERVICEDESK_URL or http://127.0.0.1:8080")
     tailed.add_argument(
@@ -331,6 +365,14 @@ def _settings(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--{name.replace('_', '-')}", default=argparse.SUPPRESS, metavar=metavar, help=words
         )
+    parser.add_argument(
+        "--insecure",
+        default=argparse.SUPPRESS,
+        nargs="?",
+        const="yes",
+        metavar="yes",
+        help="listen where others can read along, without TLS or a trusted proxy",
+    )
 
 
 _FLAGS: Final = {
@@ -339,6 +381,11 @@ _FLAGS: Final = {
     "env": ("NAME", "development, production or testing; default: production"),
     "public_url": ("URL", "what people type, for example https://desk.example.org"),
     "trusted_proxies": ("NETWORKS", "whose word about client addresses is taken"),
+    "tls_certificate": (
+        "FILE",
+        "PEM file of a certificate: speak HTTPS, and take a new one when it is there",
+    ),
+    "tls_key": ("FILE", "its key, if that is not in the same file"),
     "session_days": ("DAYS", "how long a log-in lasts; default: 14"),
     "log_level": ("LEVEL", "debug, info, warning or error; default: info"),
     "clamd": ("ADDRESS", "the virus scanner, unix:/path or host:port; default: none"),
@@ -347,7 +394,7 @@ _FLAGS: Final = {
 
 
 def _flags(arguments: argparse.Namespace) -> dict[str, str]:
-    names = {"data_dir", *_FLAGS}
+    names = {"data_dir", "insecure", *_FLAGS}
     return {name: value for name, value in vars(arguments).items() if name in names}
 
 

@@ -5,17 +5,20 @@ import contextlib
 import importlib
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Mapping
+from ipaddress import ip_address
 from typing import Final
 
 from aiohttp import web
 
 from servicedesk.app import build
 from servicedesk.settings import Settings
-from servicedesk.web import setup, turns
+from servicedesk.web import descriptors, setup, turns
 from servicedesk.web.health import METER
 from servicedesk.web.server import Runner, Site
+from servicedesk.web.tls import BadCertificate, Certificate
 
 LET_FINISH: Final = 18.0
 """Seconds that requests in flight have to end by themselves."""
@@ -36,17 +39,23 @@ async def serve(
     settings: Settings, announce: Callable[[str], None], sources: Mapping[str, str] | None = None
 ) -> None:
     """Serve until SIGTERM or SIGINT; ``announce`` prints a line when the desk can be reached."""
+    require_privacy(settings)
+    certificate = _certificate(settings)
+    descriptors.raise_limit()
     stop = _Stop()
     runner = Runner(build(settings, sources=sources), shutdown_timeout=CUT_WITHIN)
     try:
         await runner.setup()
-        origin = await _listen(runner, settings)
+        origin = await _listen(runner, settings, certificate)
         announce(f"servicedesk listening on {origin}")
         _invite(runner.app, settings, origin, announce)
         await asyncio.to_thread(importlib.import_module, LATER)
-        sweeping = asyncio.ensure_future(turns.sweeping())
+        chores = [asyncio.ensure_future(turns.sweeping())]
+        if certificate is not None:
+            chores.append(asyncio.ensure_future(certificate.watching()))
         await stop.first.wait()
-        sweeping.cancel()
+        for chore in chores:
+            chore.cancel()
         await _drain(runner, stop.second)
     finally:
         await runner.cleanup()
@@ -73,8 +82,36 @@ class _Stop:
         hard.start()
 
 
-async def _listen(runner: Runner, settings: Settings) -> str:
-    site = Site(runner, settings.host, settings.port)
+def require_privacy(settings: Settings) -> None:
+    """Raise CannotListen where passwords would cross a network that others can read, unless that is wanted."""
+    if settings.tls_certificate or settings.trusted_proxies or settings.insecure or is_here(settings.host):
+        return
+    raise CannotListen(
+        f"Will not listen on {settings.host} without TLS: set tls_certificate, or trusted_proxies to the proxy that"
+        " speaks TLS, or --insecure where nobody else can read along."
+    )
+
+
+def is_here(host: str) -> bool:
+    """Return whether only this machine reaches the address; a name that nobody knows is refused elsewhere."""
+    try:
+        found = {str(each[4][0]) for each in socket.getaddrinfo(host, None)}
+    except (OSError, UnicodeError):
+        return True
+    return all(ip_address(address.partition("%")[0]).is_loopback for address in found)
+
+
+def _certificate(settings: Settings) -> Certificate | None:
+    if settings.tls_certificate is None:
+        return None
+    try:
+        return Certificate(settings.tls_certificate, settings.tls_key)
+    except BadCertificate as error:
+        raise CannotListen(f"Cannot speak TLS: {error}.") from None
+
+
+async def _listen(runner: Runner, settings: Settings, certificate: Certificate | None) -> str:
+    site = Site(runner, settings.host, settings.port, certificate.context if certificate else None)
     try:
         await site.start()
     except (OSError, UnicodeError) as error:
@@ -82,7 +119,7 @@ async def _listen(runner: Runner, settings: Settings) -> str:
         raise CannotListen(f"Cannot listen on {settings.host} port {settings.port}: {reason}.") from None
     port = runner.addresses[0][1]
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{port}"
+    return f"{'https' if certificate else 'http'}://{host}:{port}"
 
 
 def _invite(app: web.Application, settings: Settings, origin: str, announce: Callable[[str], None]) -> None:

@@ -40,7 +40,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     public_url: str | None = None
     """The origin that people type, for example ``https://desk.example.org``; None is whatever they asked."""
     trusted_proxies: tuple[Network, ...] = ()
-    """Peers whose word about the client's address is taken."""
+    """Peers whose word about the client's address, and about how it asked, is taken."""
+    tls_certificate: Path | None = None
+    """A PEM file with the certificate and what it hangs on; None is plain HTTP."""
+    tls_key: Path | None = None
+    """Its key; None is that it stands in the same file."""
+    insecure: bool = False
+    """Whether to listen where others can read along."""
     session_days: int = 14
     log_level: str = "info"
     clamd: str | None = None
@@ -59,7 +65,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_https(self) -> bool:
-        return self.public_url is not None and self.public_url.startswith("https:")
+        """Whether browsers come by HTTPS, to the desk itself or to a proxy before it."""
+        if self.public_url is None:
+            return self.tls_certificate is not None
+        return self.public_url.startswith("https:")
 
     @property
     def is_testing(self) -> bool:
@@ -111,6 +120,7 @@ def load(flags: Mapping[str, str], environ: Mapping[str, str] = os.environ) -> L
     if "secret_key" not in values:
         values["secret_key"] = _stored_key(data_dir / KEY_FILE)
         sources["secret_key"] = KEY_FILE if values["secret_key"] else "made at the first start"
+    _require_sense(values)
     return Loaded(Settings(**values), sources)
 
 
@@ -127,6 +137,16 @@ def with_key(settings: Settings) -> Settings:
         os.fsync(file.fileno())
     unfinished.replace(path)
     return msgspec.structs.replace(settings, secret_key=key)
+
+
+def _require_sense(values: Mapping[str, Any]) -> None:
+    """Refuse what each for itself could be."""
+    if values.get("tls_key") and not values.get("tls_certificate"):
+        raise BadSetting("tls_key is set without tls_certificate; set both, or neither.")
+    if values.get("tls_certificate") and str(values.get("public_url") or "https:").startswith("http:"):
+        raise BadSetting(
+            "public_url begins with http:, but with tls_certificate the desk speaks HTTPS alone."
+        )
 
 
 def _data_dir(flags: Mapping[str, str], environ: Mapping[str, str]) -> tuple[Path, str]:
@@ -200,6 +220,8 @@ def _stored_key(path: Path) -> str:
 def _shown(name: str, value: Any) -> str:
     if name in _SECRETS:
         return MASK if value else "(none yet)"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, tuple):
         return ", ".join(map(str, value)) or "(none)"
     return _NOTHING[name] if value is None else str(value)
@@ -213,6 +235,18 @@ def _text(raw: Any) -> str:
 
 def _path(raw: Any) -> Path:
     return Path(_text(raw)).expanduser().absolute()
+
+
+def _file(raw: Any) -> Path | None:
+    return None if raw == "" else _path(raw)
+
+
+def _yes_or_no(raw: Any) -> bool:
+    known = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+    found = raw if isinstance(raw, bool) else known.get(raw.strip().lower()) if isinstance(raw, str) else None
+    if found is None:
+        raise ValueError("must be yes or no")
+    return found
 
 
 def _one_of(*names: str) -> Callable[[Any], str]:
@@ -284,7 +318,12 @@ def _clamd(raw: Any) -> str | None:
     return text
 
 
-_NOTHING: Final = {"public_url": "(as asked)", "clamd": "(no scanner)"}
+_NOTHING: Final = {
+    "public_url": "(as asked)",
+    "clamd": "(no scanner)",
+    "tls_certificate": "(plain HTTP)",
+    "tls_key": "(none)",
+}
 """How it reads when nothing is set."""
 _SECRETS: Final = frozenset({"secret_key"})
 _PARSERS: Final[dict[str, Callable[[Any], Any]]] = {
@@ -295,6 +334,9 @@ _PARSERS: Final[dict[str, Callable[[Any], Any]]] = {
     "secret_key": _key,
     "public_url": _origin,
     "trusted_proxies": _networks,
+    "tls_certificate": _file,
+    "tls_key": _file,
+    "insecure": _yes_or_no,
     "session_days": _number(1, 365),
     "log_level": _one_of("debug", "info", "warning", "error"),
     "clamd": _clamd,

@@ -14,7 +14,7 @@ from typing import Final
 
 PROGRAM: Final = (sys.executable, "-m", "servicedesk")
 PATIENCE: Final = 20.0
-_ADDRESS: Final = re.compile(r"servicedesk listening on (http://\S+)\n")
+_ADDRESS: Final = re.compile(r"servicedesk listening on (https?://\S+)\n")
 
 
 def environment(**settings: str) -> dict[str, str]:

@@ -37,7 +37,7 @@ async def watched_loop() -> AsyncIterator[Callable[[], float]]:
 @contextlib.contextmanager
 def held_up(desk: Desk) -> Iterator[None]:
     """Stop every worker that runs, as a crowded machine would."""
-    stopped = [worker._process.pid for worker in desk.app[MEDIA]._workers._all]
+    stopped = [worker._process.pid for worker in desk.app[MEDIA].workers._all]
     for pid in stopped:
         os.kill(pid, signal.SIGSTOP)
     try:

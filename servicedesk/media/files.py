@@ -57,7 +57,7 @@ class Media:
     def __init__(self, folder: Path, limits: Limits) -> None:
         self.limits = limits
         self.blobs = Blobs(folder)
-        self._workers = Workers()
+        self.workers = Workers()
 
     async def look(self, path: Path) -> Seen:
         """Return what the bytes are."""
@@ -137,14 +137,14 @@ class Media:
         return await self._asked(job, Opened)
 
     async def close(self) -> None:
-        await self._workers.close()
+        await self.workers.close()
         self.blobs.close()
 
     async def _asked(
         self, job: AnyJob, wanted: type[T], *, patience: float = PATIENCE, urgent: bool = True
     ) -> T | None:
         with contextlib.suppress(CannotRender):
-            return await self._workers.ask(job, wanted, patience=patience, urgent=urgent)
+            return await self.workers.ask(job, wanted, patience=patience, urgent=urgent)
         return None
 
     async def _kept(self, file: StoredFile, name: str, made: bytes | None) -> bytes | None:

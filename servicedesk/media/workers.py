@@ -110,6 +110,10 @@ class _Turns:
         self._urgent: deque[asyncio.Future[None]] = deque()
         self._others: deque[asyncio.Future[None]] = deque()
 
+    @property
+    def waiting(self) -> int:
+        return len(self._urgent) + len(self._others)
+
     @contextlib.asynccontextmanager
     async def turn(self, *, urgent: bool) -> AsyncIterator[None]:
         """Wait for a turn and hold it. Raises Busy at once when too many wait."""
@@ -123,7 +127,7 @@ class _Turns:
         if self._free:
             self._free -= 1
             return
-        if len(self._urgent) + len(self._others) >= self._waiting_max:
+        if self.waiting >= self._waiting_max:
             raise Busy()
         line, mine = self._urgent if urgent else self._others, asyncio.get_running_loop().create_future()
         line.append(mine)
@@ -167,6 +171,11 @@ class Workers:
         self._starting: set[asyncio.Future[_Worker]] = set()
         self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that wait for a worker."""
+        return self._turns.waiting
 
     async def ask(
         self, job: msgspec.Struct, wanted: type[T], *, patience: float = PATIENCE, urgent: bool = True

@@ -62,6 +62,27 @@ _READER_PRAGMAS: Final = (
 _FULL_CODES: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC})
 
 
+COMMIT_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+
+class Commits:
+    """How long transactions took on the writer's thread, and how many jobs they did."""
+
+    def __init__(self) -> None:
+        self.within = [0] * len(COMMIT_BUCKETS)
+        """How many took no longer than each of the buckets says."""
+        self.number = 0
+        self.seconds = 0.0
+        self.jobs = 0
+
+    def note(self, seconds: float, jobs: int) -> None:
+        for place, bound in enumerate(COMMIT_BUCKETS):
+            self.within[place] += seconds <= bound
+        self.number += 1
+        self.seconds += seconds
+        self.jobs += jobs
+
+
 class Connection(Protocol):
     """Whatever can be asked: a reader or an open transaction. Rows come as ``sqlite3.Row``."""
 
@@ -171,6 +192,9 @@ class Database:
             self._free.put_nowait(reader)
         self._listeners: list[Listener] = []
         self._closing = False
+        self._reading = 0
+        self._began = 0.0
+        self.commits = Commits()
 
     @classmethod
     async def open(cls, path: Path) -> Self:
@@ -188,7 +212,7 @@ class Database:
             if isinstance(error, sqlite3.Error):
                 raise Unusable(f"The database {path} cannot be used: {error}.") from error
             raise
-        here = sqlite3.connect(_uri(path, "ro"), uri=True, isolation_level=None, cached_statements=512)
+        here = sqlite3.connect(uri(path, "ro"), uri=True, isolation_level=None, cached_statements=512)
         _prepare(here, _READER_PRAGMAS)
         return cls(writer, readers, here)
 
@@ -208,6 +232,16 @@ class Database:
         for reader in self._readers:
             await reader.close()
         await self._writer.close()
+
+    @property
+    def writes_waiting(self) -> int:
+        """Jobs whose transaction has not ended."""
+        return len(self._jobs) + len(self._group)
+
+    @property
+    def reads_waiting(self) -> int:
+        """Reads that wait for one of the readers, or are being answered."""
+        return self._reading
 
     def listen(self, listener: Listener) -> None:
         """Call it, on the loop, with the notices of each commit, in the order of the log. It must not wait."""
@@ -232,10 +266,14 @@ class Database:
         self, fn: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run the function on a reader's thread, over one unchanging state. Raises SearchTooSlow at the deadline."""
-        reader = await self._free.get()
-        task = asyncio.ensure_future(reader.run(_read, lambda conn: fn(conn, *args, **kwargs)))
-        task.add_done_callback(lambda done: self._free.put_nowait(reader))
-        return await asyncio.shield(task)
+        self._reading += 1
+        try:
+            reader = await self._free.get()
+            task = asyncio.ensure_future(reader.run(_read, lambda conn: fn(conn, *args, **kwargs)))
+            task.add_done_callback(lambda done: self._free.put_nowait(reader))
+            return await asyncio.shield(task)
+        finally:
+            self._reading -= 1
 
     def peek(self, fn: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a short indexed read in place: cheaper than a thread's hop, but the loop stands still for it."""
@@ -267,12 +305,14 @@ class Database:
         self._group = [self._jobs.popleft() for _ in range(min(len(self._jobs), GROUP_MAX))]
         if self._group:
             self._idle.clear()
+            self._began = time.perf_counter()
             self._writer.submit(_commit, self._group, self._committed)
         else:
             self._idle.set()
 
     def _committed(self, done: _Outcomes | BaseException) -> None:
         group = self._group
+        self.commits.note(time.perf_counter() - self._began, len(group))
         if isinstance(done, BaseException):
             log.error("a commit failed", exc_info=done)
             outcomes, notices = [done] * len(group), list[object]()
@@ -300,7 +340,7 @@ def reading(path: Path, *, as_it_stands: bool = True) -> Iterator[Connection]:
     What takes long asks for each question to see what is there by then: one state kept for so long would keep the
     log of changes from being folded in.
     """
-    conn = sqlite3.connect(_uri(path, "ro"), uri=True, isolation_level=None)
+    conn = sqlite3.connect(uri(path, "ro"), uri=True, isolation_level=None)
     try:
         _prepare(conn, _READER_PRAGMAS)
         if as_it_stands:
@@ -395,7 +435,7 @@ def _interrupt_after(conn: sqlite3.Connection, until: float) -> None:
 async def _connect(path: Path, mode: str, opened: list[_Runner]) -> _Runner:
     runner = _Runner(
         lambda: sqlite3.connect(
-            _uri(path, mode), uri=True, isolation_level=None, cached_statements=512, check_same_thread=False
+            uri(path, mode), uri=True, isolation_level=None, cached_statements=512, check_same_thread=False
         ),
         iter_chunk_size=64,
     )
@@ -404,7 +444,8 @@ async def _connect(path: Path, mode: str, opened: list[_Runner]) -> _Runner:
     return runner
 
 
-def _uri(path: Path, mode: str) -> str:
+def uri(path: Path, mode: str) -> str:
+    """Return how SQLite is told to open the file: ``ro`` cannot write, whatever is asked of it."""
     return f"file:{quote(str(path.absolute()))}?mode={mode}"
 
 

@@ -160,10 +160,12 @@ def our_origin(request: web.Request) -> str:
     settings = request.app[SETTINGS]
     if settings.public_url is not None:
         return settings.public_url
-    scheme = request.scheme
-    if _is_trusted(request.remote, settings):
-        scheme = request.headers.get("X-Forwarded-Proto", scheme)
-    return f"{scheme}://{request.host.lower()}"
+    scheme, host = request.scheme, request.host
+    if is_trusted(request.remote, settings):
+        said = request.headers.get("X-Forwarded-Proto", "").strip().lower()
+        scheme = said if said in ("http", "https") else scheme
+        host = request.headers.get("X-Forwarded-Host", "").strip() or host
+    return f"{scheme}://{host.lower()}"
 
 
 def client_address(request: web.Request) -> str:
@@ -171,8 +173,8 @@ def client_address(request: web.Request) -> str:
     settings = request.app[SETTINGS]
     address = request.remote or ""
     chain = [part.strip() for part in ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")]
-    while _is_trusted(address, settings) and chain:
-        address = chain.pop() or address
+    while is_trusted(address, settings) and chain:
+        address = _without_port(chain.pop()) or address
     try:
         found = ip_address(address)
     except ValueError:
@@ -257,7 +259,15 @@ def stamped(settings: Settings, shown: str) -> tuple[Instant, str] | None:
     return int(at), chance
 
 
-def _is_trusted(address: str | None, settings: Settings) -> bool:
+def _without_port(address: str) -> str:
+    """Return the address alone: some proxies write where it came from in full."""
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    return address.partition(":")[0] if address.count(":") == 1 else address
+
+
+def is_trusted(address: str | None, settings: Settings) -> bool:
+    """Return whether the peer is a proxy of ours, whose word counts."""
     if not settings.trusted_proxies or not address:
         return False
     try:

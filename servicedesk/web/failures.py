@@ -23,7 +23,8 @@ class Failures:
     def listed(self, account: str, address: str) -> int | None:
         """Return how many guesses went without a row since the last one, or None if this one does as well."""
         now, keys = self._clock(), (("account", account), ("address", address))
-        if any(now < self._listed.get(key, -MINUTE) + MINUTE for key in keys):
+        # What lies ahead is from before the clock was set back.
+        if any(0 <= now - self._listed.get(key, -MINUTE) < MINUTE for key in keys):
             self._unlisted += 1
             return None
         for key in keys:

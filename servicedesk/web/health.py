@@ -14,6 +14,7 @@ from servicedesk.domain.access import Verb, require
 from servicedesk.domain.errors import Unauthenticated, Unavailable
 from servicedesk.domain.words import say
 from servicedesk.store import health as stored
+from servicedesk.store.db import COMMIT_BUCKETS, Commits
 from servicedesk.version import VERSION
 from servicedesk.web import space
 from servicedesk.web.api import Call
@@ -124,7 +125,7 @@ async def metrics(call: Call) -> web.Response:
     gauges = {name: (words, read()) for name, (words, read) in meter.gauges.items()}
     gauges["disk_free_bytes"] = ("Room on the disk under the data folder", call.app[GAUGE].space.free)
     by_status = call.peek(stored.tickets_by_status)
-    text = await asyncio.to_thread(_rendered, meter, gauges, by_status)
+    text = await asyncio.to_thread(_rendered, meter, gauges, by_status, call.db.commits)
     return web.Response(body=text, headers={hdrs.CONTENT_TYPE: "text/plain; version=0.0.4; charset=utf-8"})
 
 
@@ -148,19 +149,20 @@ def _route(request: web.Request) -> str:
     return resource.canonical if resource is not None else "unknown"
 
 
-def _rendered(meter: Meter, gauges: _Gauges, by_status: dict[str, int]) -> bytes:
+def _rendered(meter: Meter, gauges: _Gauges, by_status: dict[str, int], commits: Commits) -> bytes:
     # Imported here: nobody who starts the desk waits for it.
     from prometheus_client import CollectorRegistry, generate_latest
 
     registry = CollectorRegistry()
-    registry.register(_Collector(meter, gauges, by_status))
+    registry.register(_Collector(meter, gauges, by_status, commits))
     return generate_latest(registry)
 
 
 class _Collector:
     """The numbers as Prometheus wants them."""
 
-    def __init__(self, meter: Meter, gauges: _Gauges, by_status: dict[str, int]) -> None:
+    def __init__(self, meter: Meter, gauges: _Gauges, by_status: dict[str, int], commits: Commits) -> None:
+        self._commits = commits
         self._meter = meter
         self._gauges = gauges
         self._by_status = by_status
@@ -170,12 +172,28 @@ class _Collector:
 
         yield InfoMetricFamily("servicedesk", "The program", {"version": VERSION})
         yield from self._requests()
+        yield from self._writes()
         tickets = GaugeMetricFamily("servicedesk_tickets", "Tickets by status", labels=["status"])
         for status, number in sorted(self._by_status.items()):
             tickets.add_metric([status], number)
         yield tickets
         for name, (words, value) in sorted(self._gauges.items()):
             yield GaugeMetricFamily(f"servicedesk_{name}", words, value)
+
+    def _writes(self) -> Iterator["Metric"]:
+        from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+
+        commits = self._commits
+        durations = HistogramMetricFamily(
+            "servicedesk_commit_seconds", "How long a transaction took, with what it shares"
+        )
+        bounds = [*map(str, COMMIT_BUCKETS), "+Inf"]
+        numbers = [float(number) for number in (*commits.within, commits.number)]
+        durations.add_metric([], list(zip(bounds, numbers, strict=True)), commits.seconds)
+        yield durations
+        yield CounterMetricFamily(
+            "servicedesk_writes", "Writes that were done, many to a transaction", commits.jobs
+        )
 
     def _requests(self) -> Iterator["Metric"]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily

@@ -17,7 +17,9 @@ _STATM: Final = Path("/proc/self/statm")
 
 
 def held() -> int:
-    """Return the bytes of memory that the process holds."""
+    """Return the bytes of memory that the process holds, 0 where the system does not tell."""
+    if not _STATM.exists():
+        return 0
     return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 

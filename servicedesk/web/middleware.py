@@ -31,7 +31,8 @@ _SAFE: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     hdrs.CACHE_CONTROL: "no-store",
 }
-_YEAR: Final = 31_536_000
+_HTTPS_ONLY: Final = "max-age=31536000"
+"""For a year; a neighbour under the same domain is none of ours to decide about."""
 _DEFECT: Final = say("Something went wrong here; it was logged.")
 _TOO_LARGE: Final = say("The body is larger than 1 MiB.")
 _ABOUT_FILES: Final = "/api/files/"
@@ -87,7 +88,7 @@ async def protect(request: web.Request, response: web.StreamResponse) -> None:
     if is_private:
         response.headers.update(_UNTOLD)
     if request.app[SETTINGS].is_https:
-        response.headers.setdefault("Strict-Transport-Security", f"max-age={_YEAR}")
+        response.headers.setdefault(hdrs.STRICT_TRANSPORT_SECURITY, _HTTPS_ONLY)
     make_safe(response.headers, request.get(REQUEST_ID) or secrets.token_hex(8))
 
 

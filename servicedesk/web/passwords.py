@@ -46,6 +46,11 @@ class Hasher:
         """Hash in place: for where no loop runs."""
         return self._argon2.hash(_bytes(password))
 
+    @property
+    def waiting(self) -> int:
+        """Passwords that are being hashed, or wait for that."""
+        return self._waiting
+
     async def _in_turn(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         if self._waiting >= WAITING_MAX:
             raise RateLimited(say("Too many people are logging in; try again in a moment."), AGAIN_MS)

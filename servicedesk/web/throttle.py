@@ -42,8 +42,16 @@ class _Tries:
         return len(self.wrong) + self.running >= GUESSES
 
     def forget(self, now: Instant) -> None:
-        while self.wrong and self.wrong[0] <= now - WINDOW:
-            self.wrong.popleft()
+        _forget(self.wrong, now)
+        self.latest = min(self.latest, now)
+
+
+def _forget(moments: deque[Instant], now: Instant) -> None:
+    """Drop what is long past, and what lies ahead: it is from before the clock was set back."""
+    while moments and moments[0] <= now - WINDOW:
+        moments.popleft()
+    while moments and moments[-1] > now:
+        moments.pop()
 
 
 class Guess:
@@ -138,8 +146,7 @@ class Letters:
         if len(self._addresses) > KEPT:
             self._addresses.popitem(last=False)
         for sent, most in ((theirs, LETTERS), (self._all, LETTERS_OF_ALL)):
-            while sent and sent[0] <= now - WINDOW:
-                sent.popleft()
+            _forget(sent, now)
             if len(sent) >= most:
                 raise _too_many_letters(sent[0] + WINDOW - now)
         theirs.append(now)

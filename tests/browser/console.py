@@ -62,6 +62,7 @@ PAGES: Final = (
     Page("/settings/desk", ADMIN),
     Page("/settings/sessions", ADMIN),
     Page("/settings/audit", ADMIN, ("/settings/audit", "/settings/audit?area=people")),
+    Page("/settings/status", ADMIN),
     Page("/new", EVERYBODY),
     Page("/t/{token}", EVERYBODY, ("{link}",)),
     Page("/t/{token}/view/{id}", EVERYBODY, ("{link}/view/{receipt}",)),

@@ -1,6 +1,9 @@
 """Is the desk alive, can it work, and what has it been doing."""
 
 import asyncio
+import re
+import threading
+import time
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -8,7 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from servicedesk.domain.people import Role
-from servicedesk.web import health
+from servicedesk.web import health, pulse
 from servicedesk.web.health import METER
 from tests.served import Desk
 from tests.web.guests import Guest
@@ -142,3 +145,74 @@ async def test_a_trusted_proxy_on_this_machine_is_still_a_proxy(tmp_path: Path) 
         answer = await Guest(desk).get("/metrics", headers={"X-Forwarded-For": "127.0.0.1"})
 
     assert answer.status == 401
+
+
+async def test_every_number_on_the_grafana_board_is_told(desk: Desk) -> None:
+    board = (Path(__file__).parents[2] / "docs" / "grafana.json").read_text("utf-8")
+    admin = await desk.admin()
+    await admin.ticket()
+
+    known = {name for name, _ in await numbers(desk)}
+
+    wanted = set(re.findall(r"servicedesk_\w+", board))
+    assert len(wanted) >= 20
+    assert wanted - known == set()
+
+
+async def test_commits_are_measured_and_queues_are_told(desk: Desk) -> None:
+    admin, gate = await desk.admin(), threading.Event()
+    for number in range(5):
+        await admin.ticket(str(number))
+    before = await numbers(desk)
+    held = [asyncio.ensure_future(desk.db.write(lambda tx: gate.wait(10)))]
+    held += [asyncio.ensure_future(desk.db.write(lambda tx: None)) for _ in range(3)]
+    reads = [asyncio.ensure_future(desk.db.read(lambda conn: gate.wait(10))) for _ in range(4)]
+    await asyncio.sleep(0)
+
+    during = await numbers(desk)
+    gate.set()
+    await asyncio.gather(*held, *reads)
+    after = await numbers(desk)
+
+    assert before["servicedesk_commit_seconds_count", ()] >= 5
+    assert during["servicedesk_queue_writes", ()] == 4
+    assert during["servicedesk_queue_reads", ()] == 4
+    assert (after["servicedesk_queue_writes", ()], after["servicedesk_queue_reads", ()]) == (0, 0)
+    writes, commits = (
+        after[name, ()] - before[name, ()]
+        for name in ("servicedesk_writes_total", "servicedesk_commit_seconds_count")
+    )
+    assert writes >= 4  # the desk may have written by itself as well
+    assert 2 <= commits <= writes - 2  # the three that waited shared one
+    infinite = (("le", "+Inf"),)
+    assert (
+        after["servicedesk_commit_seconds_bucket", infinite] == after["servicedesk_commit_seconds_count", ()]
+    )
+    assert 0 < after["servicedesk_open_files", ()] < after["servicedesk_open_files_max", ()]
+    assert after["servicedesk_memory_bytes", ()] > 1_000_000
+    assert after["servicedesk_wal_bytes", ()] > 0
+
+
+async def test_the_longest_stall_is_told_and_forgotten_after_a_while(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(seconds: float) -> None:
+        until = time.thread_time() + seconds
+        while time.thread_time() < until:
+            pass
+
+    work(0.3)
+    await asyncio.sleep(0.05)
+    found = await numbers(desk)
+    assert (
+        0.25
+        < found["servicedesk_loop_stall_seconds_lately", ()]
+        <= found["servicedesk_loop_stall_seconds_max", ()]
+    )
+
+    monkeypatch.setattr(pulse, "WINDOW", 0.2)
+    async with asyncio.timeout(10):
+        while found["servicedesk_loop_stall_seconds_lately", ()] > 0.2:
+            await asyncio.sleep(0.1)
+            found = await numbers(desk)
+    assert found["servicedesk_loop_stall_seconds_max", ()] > 0.25

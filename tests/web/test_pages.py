@@ -40,6 +40,7 @@ async def test_without_a_log_in_every_page_leads_to_it_and_back(desk: Desk) -> N
         "/settings/desk",
         "/settings/sessions",
         "/settings/audit",
+        "/settings/status",
         "/files/whatever/view",
     ):
         async with desk.session().get(path, allow_redirects=False) as answer:
@@ -194,6 +195,7 @@ async def test_pages_carry_no_inline_script_or_style(desk: Desk) -> None:
         "/settings/desk",
         "/settings/sessions",
         "/settings/audit",
+        "/settings/status",
         "/search?q=printer",
         "/api/docs",
         "/api/docs/live",
