@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from servicedesk.domain.backups import Keep
+
 PREFIX: Final = "SERVICEDESK_"
 FILE: Final = "servicedesk.toml"
 KEY_FILE: Final = "secret.key"
@@ -47,6 +49,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the virus scanner listens, ``unix:/path`` or ``host:port``; None is no scanner."""
     unscanned: str = "open"
     """Whether what was not found clean can be read: ``open`` or ``closed``."""
+    backup_dir: Path | None = None
+    """Where the desk makes a backup of itself every day; None is nowhere."""
+    backup_at: tuple[int, int] = (2, 30)
+    """The hour and minute of that, by the machine's own clock."""
+    backup_keep: Keep = Keep()
 
     @property
     def only_clean(self) -> bool:
@@ -200,9 +207,15 @@ def _stored_key(path: Path) -> str:
 def _shown(name: str, value: Any) -> str:
     if name in _SECRETS:
         return MASK if value else "(none yet)"
+    if name == "backup_at":
+        return _clock_words(value)
     if isinstance(value, tuple):
         return ", ".join(map(str, value)) or "(none)"
     return _NOTHING[name] if value is None else str(value)
+
+
+def _clock_words(value: tuple[int, int]) -> str:
+    return "{:02}:{:02}".format(*value)
 
 
 def _text(raw: Any) -> str:
@@ -284,7 +297,28 @@ def _clamd(raw: Any) -> str | None:
     return text
 
 
-_NOTHING: Final = {"public_url": "(as asked)", "clamd": "(no scanner)"}
+def _folder(raw: Any) -> Path | None:
+    return None if raw == "" else _path(raw)
+
+
+def _time_of_day(raw: Any) -> tuple[int, int]:
+    found = re.fullmatch(r"([01][0-9]|2[0-3]):([0-5][0-9])", raw) if isinstance(raw, str) else None
+    if found is None:
+        raise ValueError("must be a time of the day like 02:30")
+    return int(found[1]), int(found[2])
+
+
+def keep(raw: Any) -> Keep:
+    """Return what is kept. Raises ValueError in words that go on from the name of the setting."""
+    found = (
+        re.fullmatch(r"([0-9]{1,4}),\s*([0-9]{1,4}),\s*([0-9]{1,4})", raw) if isinstance(raw, str) else None
+    )
+    if found is None:
+        raise ValueError("must be the numbers of days, weeks and months like 7,4,12")
+    return Keep(*map(int, found.groups()))
+
+
+_NOTHING: Final = {"public_url": "(as asked)", "clamd": "(no scanner)", "backup_dir": "(no backups)"}
 """How it reads when nothing is set."""
 _SECRETS: Final = frozenset({"secret_key"})
 _PARSERS: Final[dict[str, Callable[[Any], Any]]] = {
@@ -299,4 +333,7 @@ _PARSERS: Final[dict[str, Callable[[Any], Any]]] = {
     "log_level": _one_of("debug", "info", "warning", "error"),
     "clamd": _clamd,
     "unscanned": _one_of("open", "closed"),
+    "backup_dir": _folder,
+    "backup_at": _time_of_day,
+    "backup_keep": keep,
 }

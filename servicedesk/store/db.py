@@ -178,7 +178,7 @@ class Database:
         opened: list[_Runner] = []
         try:
             writer = await _connect(path, "rwc", opened)
-            await writer.run(_prepare_writer, path)
+            await writer.run(_prepare_writer)
             readers = [await _connect(path, "ro", opened) for _ in range(READERS)]
             for reader in readers:
                 await reader.run(_prepare, _READER_PRAGMAS)
@@ -414,8 +414,8 @@ def _prepare(conn: sqlite3.Connection, pragmas: Iterable[str]) -> None:
         conn.execute(pragma)
 
 
-def _prepare_writer(conn: sqlite3.Connection, path: Path) -> None:
+def _prepare_writer(conn: sqlite3.Connection) -> None:
     _prepare(conn, _WRITER_PRAGMAS)
-    migrate(conn, path)
+    migrate(conn)
     conn.execute("BEGIN IMMEDIATE")  # fails here and now when the file may only be read
     conn.execute("ROLLBACK")

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,9 +32,37 @@ def hold(data_dir: Path) -> Iterator[None]:
         os.close(file)
 
 
+def is_held(data_dir: Path) -> bool:
+    """Return whether another process works in the folder just now."""
+    try:
+        file = os.open(data_dir / NAME, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
+def _take_soon(file: int) -> None:
+    # Tried again, since whoever only asks whether the lock is held has it for a moment.
+    for wait in (0.01, 0.05, 0.2, 0.0):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not wait:
+                raise
+            time.sleep(wait)
+        else:
+            return
+
+
 def _take(file: int, data_dir: Path) -> None:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _take_soon(file)
     except BlockingIOError:
         holder = os.pread(file, 20, 0).decode("ascii", "replace").strip()
         raise Locked(f"Process {holder or '?'} is working in the data folder {data_dir}") from None

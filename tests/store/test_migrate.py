@@ -32,7 +32,7 @@ def test_the_log_keeps_every_room_with_its_places(tmp_path: Path) -> None:
             [(number, seq, f"{name} {seq}".encode()) for seq in range(1, top + 1)],
         )
 
-    db._prepare_writer(conn, tmp_path / "desk.db")
+    db._prepare_writer(conn)
     tx = db.Tx(conn)
 
     assert {name: events.top(tx, name) for name in ROOMS} == ROOMS
@@ -49,7 +49,7 @@ def test_the_log_keeps_every_room_with_its_places(tmp_path: Path) -> None:
 def test_a_copy_of_what_was_there_is_kept_aside(tmp_path: Path) -> None:
     conn = desk_of_schema(1, tmp_path / "desk.db")
 
-    db._prepare_writer(conn, tmp_path / "desk.db")
+    db._prepare_writer(conn)
     conn.close()
 
     (copy,) = tmp_path.glob("desk-before-*.db")
