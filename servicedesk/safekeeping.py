@@ -42,6 +42,9 @@ def register(command: _Command, data_dir_flag: Callable[[argparse.ArgumentParser
         "source", metavar="SRC", help="a backup, or the folder of backups to take the newest"
     )
     restored.add_argument("--data-dir", metavar="FOLDER", required=True, help="empty, or not there yet")
+    rolled_back = command("rollback", rollback, "return to the state before the last upgrade")
+    rolled_back.add_argument("--lose-newer", action="store_true", help="even if something came since")
+    data_dir_flag(rolled_back)
 
 
 def _json_flag(parser: argparse.ArgumentParser) -> None:
@@ -91,6 +94,29 @@ def restore(arguments: argparse.Namespace) -> int:
     except Unsound as error:
         return _complain(f"Nothing was restored. {error}", DAMAGED)
     _say("\n".join(restored.lines))
+    return OK
+
+
+def rollback(arguments: argparse.Namespace) -> int:
+    """Take the last upgrade back."""
+    from servicedesk.store import upgrade
+
+    chosen = _settings(arguments)
+    if not chosen.database.is_file():
+        return _complain(f"There is no desk in the folder {chosen.data_dir}.", FAILED)
+    os.umask(0o077)
+    try:
+        with lock.hold(chosen.data_dir):
+            back = upgrade.rollback(chosen.database, lose_newer=arguments.lose_newer)
+    except lock.Locked as error:
+        return _complain(f"{error}: stop it first.", FAILED)
+    except upgrade.CannotRollBack as error:
+        return _complain(str(error), BAD_USAGE)
+    _say(
+        f"The desk has schema {back.before} again, as before the upgrade to {back.after}: start the version from"
+        f" before, since this one would upgrade it again. What it had become is kept as"
+        f" {upgrade.aside(chosen.database)}."
+    )
     return OK
 
 

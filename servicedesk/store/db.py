@@ -19,6 +19,7 @@ import aiosqlite
 
 from servicedesk.domain.audit import Occasion
 from servicedesk.domain.errors import SearchTooSlow, StorageFull
+from servicedesk.store import upgrade
 from servicedesk.store.migrate import Unusable, migrate
 
 log = logging.getLogger(__name__)
@@ -175,6 +176,7 @@ class Database:
     @classmethod
     async def open(cls, path: Path) -> Self:
         """Open or create the database and bring it to the present schema. Raises Unusable."""
+        await asyncio.to_thread(upgrade.bring_up, path)
         opened: list[_Runner] = []
         try:
             writer = await _connect(path, "rwc", opened)

@@ -6,7 +6,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -243,18 +243,29 @@ async def test_a_backup_of_a_running_desk_holds_what_it_answered(tmp_path: Path)
 
 
 @pytest.mark.parametrize("place", [".", "blobs", "tmp/deep"])
-def test_the_folders_of_the_desk_are_no_place_for_a_backup(tmp_path: Path, place: str) -> None:
-    an_empty_desk(tmp_path)
-    before = tree(tmp_path)
+async def test_the_folders_of_the_desk_are_no_place_for_a_backup(kept: Kept, place: str) -> None:
+    before = tree(kept.data_dir)
 
-    done = run("backup", tmp_path / place, "--data-dir", tmp_path)
+    with pytest.raises(backups.CannotBackUp, match="folder"):
+        backed_up(kept, kept.data_dir / place)
 
-    assert done.returncode == 3
-    assert done.stderr.startswith("servicedesk: ")
-    after = tree(tmp_path)
-    after.pop(keeping.BACKUP)
-    assert "folder" in done.stderr
-    assert {name for name in after if not name.endswith(("-shm", "-wal"))} == set(before)
+    assert tree(kept.data_dir) == before
+
+
+async def test_a_backup_that_fails_is_remembered_beside_the_last_that_did_not(
+    kept: Kept, tmp_path: Path
+) -> None:
+    assert run("backup", tmp_path / "backups", "--data-dir", kept.data_dir).returncode == 0
+    good = keeping.last_backup(kept.data_dir)
+    (tmp_path / "file").write_text("no folder")
+
+    assert run("backup", tmp_path / "file", "--data-dir", kept.data_dir).returncode == 3
+    bad = keeping.last_backup(kept.data_dir)
+
+    assert good is not None
+    assert bad is not None
+    assert (good.is_good, bad.is_good, bad.good_at) == (True, False, good.at)
+    assert bad.at > good.at
 
 
 def test_without_a_desk_nothing_is_backed_up(tmp_path: Path) -> None:
@@ -471,7 +482,7 @@ HARMS: dict[str, Harm] = {
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Two sound backups of one desk, a ticket apart."""
     import asyncio
 
@@ -485,7 +496,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]
 
     asyncio.run(one_more())
     second = backed_up(kept, folder / "backups", NOW + DAY)
-    yield Path(second.path), Path(first.path)
+    return Path(second.path), Path(first.path)
 
 
 @pytest.mark.parametrize("harm", HARMS.values(), ids=HARMS.keys())
@@ -499,7 +510,7 @@ def test_a_backup_that_is_not_whole_is_refused_and_the_target_left_alone(
         (tmp_path / "new").mkdir()
     assert backups.verify(backup, lambda took: None).counts.tickets == 6
     harm(backup, pair[1])
-    before = tree(tmp_path) if "pipe" not in str(harm) else None
+    before = tree(tmp_path)
 
     with pytest.raises(backups.Unsound) as refusal:
         restoring.restore(backup, tmp_path / "new", lambda took: None)
@@ -508,7 +519,7 @@ def test_a_backup_that_is_not_whole_is_refused_and_the_target_left_alone(
     assert (tmp_path / "new").exists() == (target == "empty")
     if target == "empty":
         assert list((tmp_path / "new").iterdir()) == []
-    assert before is None or tree(tmp_path) == before
+    assert tree(tmp_path) == before
 
 
 def test_there_are_thirty_ways_to_harm_a_backup() -> None:
