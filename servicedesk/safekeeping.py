@@ -42,6 +42,11 @@ def register(command: _Command, data_dir_flag: Callable[[argparse.ArgumentParser
         "source", metavar="SRC", help="a backup, or the folder of backups to take the newest"
     )
     restored.add_argument("--data-dir", metavar="FOLDER", required=True, help="empty, or not there yet")
+    drilled = command(
+        "drill", drill, "restore the newest backup to a temporary folder, to see that it would do"
+    )
+    drilled.add_argument("place", metavar="DEST", help="the folder in which backups are kept")
+    data_dir_flag(drilled)
     rolled_back = command("rollback", rollback, "return to the state before the last upgrade")
     rolled_back.add_argument("--lose-newer", action="store_true", help="even if something came since")
     data_dir_flag(rolled_back)
@@ -94,6 +99,23 @@ def restore(arguments: argparse.Namespace) -> int:
     except Unsound as error:
         return _complain(f"Nothing was restored. {error}", DAMAGED)
     _say("\n".join(restored.lines))
+    return OK
+
+
+def drill(arguments: argparse.Namespace) -> int:
+    """Try whether the newest backup would do."""
+    from servicedesk.desk import drills, keeping
+
+    chosen = _settings(arguments)
+    _give_way()
+    began = _now()
+    try:
+        drilled = drills.drill(_path(arguments.place), _pause_beside(chosen))
+    except drills.Failed as error:
+        keeping.note_drill(chosen.data_dir, at=began, ended=_now(), path=None, error=str(error))
+        return _complain(str(error), DAMAGED)
+    keeping.note_drill(chosen.data_dir, at=began, ended=_now(), path=drilled.backup, error=None)
+    _say(drilled.line)
     return OK
 
 

@@ -13,7 +13,7 @@ import msgspec
 
 from servicedesk.desk import backups
 from servicedesk.desk.backups import Pause, Unsound
-from servicedesk.domain.backups import DATABASE, MANIFEST, SEAL, Item, Manifest
+from servicedesk.domain.backups import DATABASE, MANIFEST, SEAL, Manifest
 from servicedesk.media import vault
 from servicedesk.media.blobs import Blobs, sync_folder
 from servicedesk.store import lock, snapshot
@@ -50,8 +50,10 @@ def chosen(source: Path) -> Path:
     return backups.newest(source) or source
 
 
-def restore(backup: Path, data_dir: Path, pause: Pause) -> Restored:
+def restore(backup: Path, data_dir: Path, pause: Pause, *, beside_others: bool = False) -> Restored:
     """Verify the backup, and only then put it into the folder, which must be empty or not there yet.
+
+    ``beside_others`` brings it to the disk bit by bit, which takes longer, so that nobody else waits for the disk.
 
     Whatever ends it early, the folder holds nothing or everything, or is recognised as half restored.
     Raises CannotRestore, Unsound and Unusable, with the folder as it was.
@@ -67,9 +69,12 @@ def restore(backup: Path, data_dir: Path, pause: Pause) -> Restored:
         try:
             shutil.rmtree(work, ignore_errors=True)
             work.mkdir(mode=0o700)
-            _fill(backup, manifest, work, pause)
+            _fill(backup, manifest, work, pause, synced=beside_others)
             snapshot.forget_epoch(work / DATABASE)
-            os.sync()
+            if beside_others:
+                vault.sync_tree(work)
+            else:
+                os.sync()
             vault.write(work / _READY, b"")
             sync_folder(work)
             finish(data_dir)
@@ -108,20 +113,17 @@ def _undo(data_dir: Path, *, was_there: bool) -> None:
             data_dir.rmdir()
 
 
-def _fill(backup: Path, manifest: Manifest, work: Path, pause: Pause) -> None:
+def _fill(backup: Path, manifest: Manifest, work: Path, pause: Pause, *, synced: bool) -> None:
     blobs = Blobs(work)
     try:
         for item in manifest.items:
             target = blobs.path(item.sha256) if item.is_blob else work / item.path
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _copy(backup, item, target, pause)
+            found = vault.copy(backup / item.path, target, pause, synced=synced)
+            if found != (item.sha256, item.size):
+                raise Unsound(f"{item.path} of the backup {backup} changed while it was read.")
     finally:
         blobs.close()
-
-
-def _copy(backup: Path, item: Item, target: Path, pause: Pause) -> None:
-    if vault.copy(backup / item.path, target, pause, synced=False) != (item.sha256, item.size):
-        raise Unsound(f"{item.path} of the backup {backup} changed while it was read.")
 
 
 # After a restore that was killed ----------------------------------------
