@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from servicedesk.media.blobs import sync_folder
 
-PIECE: Final = 1 << 20
+PIECE: Final = 1 << 18
 NO_FILE: Final = errno.EISDIR
 """What is said of something that has a name but no bytes."""
 Pause = Callable[[float], None]

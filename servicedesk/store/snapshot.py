@@ -12,7 +12,7 @@ from urllib.parse import quote
 from servicedesk.domain.backups import Counts
 from servicedesk.store.migrate import known_as, steps
 
-PAGES: Final = 1_024
+PAGES: Final = 256
 """Pages that are copied in one go: few enough to leave the disk to others in between."""
 LOG_PATIENT: Final = 64 << 20
 """Bytes of the log of changes from which on a copy hurries, since the log cannot be folded in before its end."""
