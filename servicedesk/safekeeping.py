@@ -17,6 +17,7 @@ from servicedesk.version import VERSION
 
 if TYPE_CHECKING:
     from servicedesk.desk.backups import Made
+    from servicedesk.media.s3 import Bucket
 
 OK: Final = 0
 DAMAGED: Final = 1
@@ -47,6 +48,10 @@ def register(command: _Command, data_dir_flag: Callable[[argparse.ArgumentParser
     )
     drilled.add_argument("place", metavar="DEST", help="the folder in which backups are kept")
     data_dir_flag(drilled)
+    fetched = command("fetch", fetch, "fetch a backup from the bucket that is set as backup_s3")
+    fetched.add_argument("place", metavar="DEST", help="the folder in which it is put")
+    fetched.add_argument("--name", help="which one; default: the newest")
+    data_dir_flag(fetched)
     rolled_back = command("rollback", rollback, "return to the state before the last upgrade")
     rolled_back.add_argument("--lose-newer", action="store_true", help="even if something came since")
     data_dir_flag(rolled_back)
@@ -79,9 +84,52 @@ def backup(arguments: argparse.Namespace) -> int:
     except (backups.CannotBackUp, backups.Unsound) as error:
         keeping.note_backup(chosen.data_dir, at=began, ended=_now(), error=str(error))
         return _complain(str(error), FAILED if isinstance(error, backups.CannotBackUp) else DAMAGED)
+    if unsent := _unsent(chosen, Path(made.path)):
+        keeping.note_backup(chosen.data_dir, at=began, ended=_now(), error=unsent)
+        return _complain(unsent, FAILED)
     keeping.note_backup(chosen.data_dir, at=began, ended=_now(), made=made)
     _say(msgspec.json.encode(_summary(made)).decode() if arguments.json else "\n".join(made.lines))
     return DAMAGED if made.manifest.lost else OK
+
+
+def _unsent(chosen: Settings, backup: Path) -> str | None:
+    """Send the backup to the bucket, if there is one; return what went wrong."""
+    from servicedesk.desk import remote
+    from servicedesk.media.s3 import StoreRefused
+
+    if chosen.backup_s3 is None:
+        return None
+    try:
+        remote.send(backup, _bucket(chosen, chosen.backup_s3), _pause_beside(chosen))
+    except StoreRefused as error:
+        return f"The backup {backup} was made, but not sent to the bucket: {error}."
+    return None
+
+
+def _bucket(chosen: Settings, url: str) -> "Bucket":
+    from servicedesk.media.s3 import Bucket
+
+    return Bucket(
+        url, key_id=chosen.backup_s3_key_id, secret=chosen.backup_s3_secret, region=chosen.backup_s3_region
+    )
+
+
+def fetch(arguments: argparse.Namespace) -> int:
+    """Fetch a backup from the bucket."""
+    from servicedesk.desk import remote
+
+    chosen = _settings(arguments)
+    if chosen.backup_s3 is None:
+        return _complain("No bucket is set: give it as SERVICEDESK_BACKUP_S3.", BAD_USAGE)
+    os.umask(0o077)
+    try:
+        found = remote.fetch(
+            _bucket(chosen, chosen.backup_s3), _path(arguments.place), arguments.name, _no_pause
+        )
+    except remote.CannotFetch as error:
+        return _complain(str(error), FAILED)
+    _say(f"Fetched {found}.")
+    return OK
 
 
 def restore(arguments: argparse.Namespace) -> int:

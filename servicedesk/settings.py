@@ -54,6 +54,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     backup_at: tuple[int, int] = (2, 30)
     """The hour and minute of that, by the machine's own clock."""
     backup_keep: Keep = Keep()
+    backup_s3: str | None = None
+    """The bucket that backups are sent to as well, like ``https://s3.example.org/bucket/prefix``; None is none."""
+    backup_s3_region: str = "us-east-1"
+    backup_s3_key_id: str = ""
+    backup_s3_secret: str = ""
 
     @property
     def only_clean(self) -> bool:
@@ -308,6 +313,22 @@ def _time_of_day(raw: Any) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
+def _bucket(raw: Any) -> str | None:
+    if raw == "":
+        return None
+    wrong = ValueError("must be like https://s3.example.org/bucket or https://s3.example.org/bucket/prefix")
+    try:
+        parts = urlsplit(_text(raw))
+        _ = parts.port
+    except ValueError:
+        raise wrong from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+        raise wrong
+    if not re.fullmatch(r"(/[\w.-]+)+/?", parts.path, re.ASCII) or parts.query or parts.fragment:
+        raise wrong
+    return str(raw).strip()
+
+
 def keep(raw: Any) -> Keep:
     """Return what is kept. Raises ValueError in words that go on from the name of the setting."""
     found = (
@@ -318,9 +339,14 @@ def keep(raw: Any) -> Keep:
     return Keep(*map(int, found.groups()))
 
 
-_NOTHING: Final = {"public_url": "(as asked)", "clamd": "(no scanner)", "backup_dir": "(no backups)"}
+_NOTHING: Final = {
+    "public_url": "(as asked)",
+    "clamd": "(no scanner)",
+    "backup_dir": "(no backups)",
+    "backup_s3": "(no bucket)",
+}
 """How it reads when nothing is set."""
-_SECRETS: Final = frozenset({"secret_key"})
+_SECRETS: Final = frozenset({"secret_key", "backup_s3_secret"})
 _PARSERS: Final[dict[str, Callable[[Any], Any]]] = {
     "env": _environment,
     "host": _text,
@@ -336,4 +362,8 @@ _PARSERS: Final[dict[str, Callable[[Any], Any]]] = {
     "backup_dir": _folder,
     "backup_at": _time_of_day,
     "backup_keep": keep,
+    "backup_s3": _bucket,
+    "backup_s3_region": _text,
+    "backup_s3_key_id": _text,
+    "backup_s3_secret": _text,
 }
