@@ -515,6 +515,8 @@ def test_a_backup_that_is_not_whole_is_refused_and_the_target_left_alone(
     with pytest.raises(backups.Unsound) as refusal:
         restoring.restore(backup, tmp_path / "new", lambda took: None)
 
+    with pytest.raises(backups.Unsound):  # already before anything is copied
+        backups.verify(backup, lambda took: None)
     assert "\n" not in str(refusal.value)
     assert (tmp_path / "new").exists() == (target == "empty")
     if target == "empty":
