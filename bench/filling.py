@@ -96,7 +96,7 @@ def keep(path: Path, count: int) -> int:
 def fill(path: Path, count: int, now: Instant) -> None:
     """Write the database of a desk with so many tickets; the same every time, up to its moments."""
     conn = sqlite3.connect(path, isolation_level=None, cached_statements=512)
-    db._prepare_writer(conn, path)
+    db._prepare_writer(conn)
     # Nobody else needs this file before it is whole.
     for pragma in (
         "synchronous = OFF",

@@ -11,6 +11,7 @@ from servicedesk.settings import Settings
 from servicedesk.store.db import Database
 from servicedesk.web import (
     api,
+    backups,
     files,
     live,
     memory,
@@ -83,6 +84,7 @@ def build(
     app.cleanup_ctx.append(replays.running)
     app.cleanup_ctx.append(live.running)
     app.cleanup_ctx.append(timers.running)
+    app.cleanup_ctx.append(backups.running)
     app.cleanup_ctx.append(pulse.beating)
     app.cleanup_ctx.append(status.running)
     app.cleanup_ctx.append(memory.running)

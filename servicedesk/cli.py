@@ -14,12 +14,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import msgspec
 
-from servicedesk import masking, settings
+from servicedesk import masking, safekeeping, settings
 from servicedesk.domain.errors import Invalid
 from servicedesk.domain.passwords import password_errors
 from servicedesk.domain.people import User
@@ -323,6 +324,7 @@ def _parser() -> argparse.ArgumentParser:
     verified.add_argument("--expect", metavar="HEAD", help="a head that an earlier run printed")
     verified.add_argument("--json", action="store_true", help="one document instead of lines")
     _data_dir_flag(verified)
+    safekeeping.register(partial(_command, commands), _data_dir_flag)
     user = commands.add_parser("user", help="people", allow_abbrev=False)
     users = user.add_subparsers(title="commands", required=True, metavar="COMMAND")
     reset = _command(
@@ -390,6 +392,9 @@ _FLAGS: Final = {
     "log_level": ("LEVEL", "debug, info, warning or error; default: info"),
     "clamd": ("ADDRESS", "the virus scanner, unix:/path or host:port; default: none"),
     "unscanned": ("POLICY", "open or closed: may files be read before they are checked; default: open"),
+    "backup_dir": ("FOLDER", "where the desk makes a backup of itself every day; default: nowhere"),
+    "backup_at": ("HH:MM", "when it does so; default: 02:30"),
+    "backup_keep": ("D,W,M", "days, weeks and months of which one is kept; default: 7,4,12"),
 }
 
 
@@ -415,9 +420,12 @@ def _data_dir(loaded: Loaded) -> Iterator[Settings]:
 
 @contextlib.contextmanager
 def _only_process(data_dir: Path, advice: str) -> Iterator[None]:
+    from servicedesk.desk import restoring
+
     os.umask(0o077)  # tickets and files are nobody else's on this machine
     try:
         with lock.hold(data_dir):
+            restoring.finish(data_dir)
             yield
     except Locked as error:
         raise Locked(f"{error}: {advice}.") from None

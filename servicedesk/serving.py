@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import importlib
+import logging
 import os
 import signal
 import socket
@@ -15,10 +16,14 @@ from aiohttp import web
 
 from servicedesk.app import build
 from servicedesk.settings import Settings
+from servicedesk.store import upgrade
+from servicedesk.store.migrate import Unusable
 from servicedesk.web import descriptors, setup, turns
 from servicedesk.web.health import METER
 from servicedesk.web.server import Runner, Site
 from servicedesk.web.tls import BadCertificate, Certificate
+
+log = logging.getLogger(__name__)
 
 LET_FINISH: Final = 18.0
 """Seconds that requests in flight have to end by themselves."""
@@ -45,7 +50,7 @@ async def serve(
     stop = _Stop()
     runner = Runner(build(settings, sources=sources), shutdown_timeout=CUT_WITHIN)
     try:
-        await runner.setup()
+        await _set_up(runner, settings)
         origin = await _listen(runner, settings, certificate)
         announce(f"servicedesk listening on {origin}")
         _invite(runner.app, settings, origin, announce)
@@ -59,6 +64,24 @@ async def serve(
         await _drain(runner, stop.second)
     finally:
         await runner.cleanup()
+
+
+async def _set_up(runner: Runner, settings: Settings) -> None:
+    """Start everything but the doors. What cannot start with an upgraded database gets the old one back."""
+    try:
+        await runner.setup()
+    except Exception as error:
+        await runner.cleanup()
+        upgraded = upgrade.take_back(settings.database)
+        if upgraded is None:
+            raise
+        log.exception("the desk did not start with the upgraded database")
+        why = f"{type(error).__name__}: {error}"
+        raise Unusable(
+            f"The desk did not start after the upgrade to schema {upgraded.after} ({why}); its data is as it was"
+            f" before, with schema {upgraded.before}: start the version from before."
+        ) from error
+    upgrade.confirm(settings.database)
 
 
 class _Stop:

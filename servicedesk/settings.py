@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from servicedesk.domain.backups import Keep
+
 PREFIX: Final = "SERVICEDESK_"
 FILE: Final = "servicedesk.toml"
 KEY_FILE: Final = "secret.key"
@@ -53,6 +55,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the virus scanner listens, ``unix:/path`` or ``host:port``; None is no scanner."""
     unscanned: str = "open"
     """Whether what was not found clean can be read: ``open`` or ``closed``."""
+    backup_dir: Path | None = None
+    """Where the desk makes a backup of itself every day; None is nowhere."""
+    backup_at: tuple[int, int] = (2, 30)
+    """The hour and minute of that, by the machine's own clock."""
+    backup_keep: Keep = Keep()
+    backup_s3: str | None = None
+    """The bucket that backups are sent to as well, like ``https://s3.example.org/bucket/prefix``; None is none."""
+    backup_s3_region: str = "us-east-1"
+    backup_s3_key_id: str = ""
+    backup_s3_secret: str = ""
 
     @property
     def only_clean(self) -> bool:
@@ -222,9 +234,15 @@ def _shown(name: str, value: Any) -> str:
         return MASK if value else "(none yet)"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if name == "backup_at":
+        return _clock_words(value)
     if isinstance(value, tuple):
         return ", ".join(map(str, value)) or "(none)"
     return _NOTHING[name] if value is None else str(value)
+
+
+def _clock_words(value: tuple[int, int]) -> str:
+    return "{:02}:{:02}".format(*value)
 
 
 def _text(raw: Any) -> str:
@@ -318,14 +336,53 @@ def _clamd(raw: Any) -> str | None:
     return text
 
 
+def _folder(raw: Any) -> Path | None:
+    return None if raw == "" else _path(raw)
+
+
+def _time_of_day(raw: Any) -> tuple[int, int]:
+    found = re.fullmatch(r"([01][0-9]|2[0-3]):([0-5][0-9])", raw) if isinstance(raw, str) else None
+    if found is None:
+        raise ValueError("must be a time of the day like 02:30")
+    return int(found[1]), int(found[2])
+
+
+def _bucket(raw: Any) -> str | None:
+    if raw == "":
+        return None
+    wrong = ValueError("must be like https://s3.example.org/bucket or https://s3.example.org/bucket/prefix")
+    try:
+        parts = urlsplit(_text(raw))
+        _ = parts.port
+    except ValueError:
+        raise wrong from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+        raise wrong
+    if not re.fullmatch(r"(/[\w.-]+)+/?", parts.path, re.ASCII) or parts.query or parts.fragment:
+        raise wrong
+    return str(raw).strip()
+
+
+def keep(raw: Any) -> Keep:
+    """Return what is kept. Raises ValueError in words that go on from the name of the setting."""
+    found = (
+        re.fullmatch(r"([0-9]{1,4}),\s*([0-9]{1,4}),\s*([0-9]{1,4})", raw) if isinstance(raw, str) else None
+    )
+    if found is None:
+        raise ValueError("must be the numbers of days, weeks and months like 7,4,12")
+    return Keep(*map(int, found.groups()))
+
+
 _NOTHING: Final = {
     "public_url": "(as asked)",
     "clamd": "(no scanner)",
     "tls_certificate": "(plain HTTP)",
     "tls_key": "(none)",
+    "backup_dir": "(no backups)",
+    "backup_s3": "(no bucket)",
 }
 """How it reads when nothing is set."""
-_SECRETS: Final = frozenset({"secret_key"})
+_SECRETS: Final = frozenset({"secret_key", "backup_s3_secret"})
 _PARSERS: Final[dict[str, Callable[[Any], Any]]] = {
     "env": _environment,
     "host": _text,
@@ -341,4 +398,11 @@ _PARSERS: Final[dict[str, Callable[[Any], Any]]] = {
     "log_level": _one_of("debug", "info", "warning", "error"),
     "clamd": _clamd,
     "unscanned": _one_of("open", "closed"),
+    "backup_dir": _folder,
+    "backup_at": _time_of_day,
+    "backup_keep": keep,
+    "backup_s3": _bucket,
+    "backup_s3_region": _text,
+    "backup_s3_key_id": _text,
+    "backup_s3_secret": _text,
 }

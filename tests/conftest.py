@@ -25,7 +25,7 @@ settings.load_profile("steady")
 def tx(tmp_path: Path) -> Iterator[Tx]:
     """An open write transaction on a fresh database, for desk and store functions."""
     conn = sqlite3.connect(tmp_path / "desk.db", isolation_level=None)
-    db._prepare_writer(conn, tmp_path / "desk.db")
+    db._prepare_writer(conn)
     conn.execute("BEGIN IMMEDIATE")
     yield Tx(conn)
     conn.close()

@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from servicedesk.cli import main
-from servicedesk.desk import doctor
+from servicedesk.desk import doctor, keeping
 from servicedesk.desk.doctor import CHECKS, Patient, State
 from servicedesk.domain.times import DAY, Instant
 from servicedesk.settings import Settings
@@ -40,6 +40,8 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
             time.sleep(0.05)
         server.signal()
         server.ended()
+    backed_up = run("backup", folder.parent / "backups", "--data-dir", folder)
+    assert backed_up.returncode == 0, backed_up.stderr
     return folder
 
 
@@ -282,6 +284,29 @@ def test_lines_are_for_people(desk: Path) -> None:
 )
 def test_a_way_in_that_is_half_set_up_is_named(desk: Path, settings: dict[str, str], word: str) -> None:
     assert word in looked_at(desk, **settings)[1]["way_in"]["advice"]
+
+
+def test_backups_are_judged_by_the_last_that_went_well(desk: Path) -> None:
+    def states(settings: dict[str, str]) -> list[str]:
+        lines = looked_at(desk, **settings)[1]
+        return [lines[name]["state"] for name in ("backups", "drill")]
+
+    made = {"SERVICEDESK_BACKUP_DIR": str(desk.parent / "backups")}
+    assert states({}) == states(made) == ["ok", "ok"]
+
+    long_ago = NOW - 50 * DAY
+    keeping.note_backup(desk, at=long_ago, ended=long_ago)
+    keeping.note_drill(desk, at=long_ago, ended=long_ago, path=None, error=None)
+    assert states(made) == ["warning", "warning"]
+
+    keeping.note_backup(desk, at=NOW, ended=NOW, error="No space left on device.")
+    keeping.note_drill(desk, at=NOW, ended=NOW, path=None, error="A file is missing.")
+    assert states(made) == ["broken", "broken"]
+
+    (desk / keeping.BACKUP).unlink()
+    (desk / keeping.DRILL).unlink()
+    assert states(made) == ["broken", "ok"]
+    assert states({}) == ["warning", "ok"]
 
 
 def test_a_certificate_is_looked_at_before_it_ends(desk: Path, tmp_path: Path) -> None:

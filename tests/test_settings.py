@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from servicedesk import settings
+from servicedesk.domain.backups import Keep
 from servicedesk.settings import BadSetting, Environment, Loaded
 
 KEY = "k" * 40
@@ -170,3 +171,32 @@ def test_without_a_scanner_nothing_has_to_be_clean(tmp_path: Path) -> None:
     assert "clamd = (no scanner)  (default)" in found.lines()
     with pytest.raises(BadSetting, match="must be one of open, closed"):
         loaded(tmp_path, UNSCANNED="ajar")
+
+
+def test_where_when_and_how_long_backups_are_kept_can_be_set(tmp_path: Path) -> None:
+    found = loaded(tmp_path, BACKUP_DIR="/srv/backups", BACKUP_AT="23:05", BACKUP_KEEP="14, 8,24")
+
+    assert found.settings.backup_dir == Path("/srv/backups")
+    assert found.settings.backup_at == (23, 5)
+    assert found.settings.backup_keep == Keep(14, 8, 24)
+    assert "backup_at = 23:05  (environment SERVICEDESK_BACKUP_AT)" in found.lines()
+    assert "backup_keep = 14,8,24  (environment SERVICEDESK_BACKUP_KEEP)" in found.lines()
+    assert (
+        "backup_dir = (no backups)  (flag --backup-dir)" in loaded(tmp_path, flags={"backup_dir": ""}).lines()
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BACKUP_AT", "24:00"),
+        ("BACKUP_AT", "2:30"),
+        ("BACKUP_AT", "noon"),
+        ("BACKUP_KEEP", "7"),
+        ("BACKUP_KEEP", "7,4,-1"),
+        ("BACKUP_KEEP", "7,4,12,1"),
+    ],
+)
+def test_a_bad_time_or_rule_for_backups_is_named(tmp_path: Path, name: str, value: str) -> None:
+    with pytest.raises(BadSetting, match=f"SERVICEDESK_{name} must be"):
+        loaded(tmp_path, **{name: value})

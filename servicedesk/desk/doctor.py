@@ -16,10 +16,11 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from servicedesk.desk import scrub
+from servicedesk.desk import keeping, scrub
+from servicedesk.desk.keeping import Outcome
 from servicedesk.domain import space
 from servicedesk.domain.times import DAY, MINUTE, Instant, iso
-from servicedesk.domain.words import count, say
+from servicedesk.domain.words import Text, count, say
 from servicedesk.media.blobs import Blobs
 from servicedesk.settings import Settings
 from servicedesk.store import audit, checks, files
@@ -32,6 +33,9 @@ SET_BACK: Final = 5 * MINUTE
 """By how much the clock may be behind what was written last."""
 LONG_AGO: Final = 1_767_225_600_000
 """The beginning of 2026: a clock before it was never set."""
+BACKUP_LATE: Final = 2 * DAY
+DRILL_LATE: Final = 40 * DAY
+"""How old the last good one may be before somebody should look."""
 LEFT_BEHIND: Final = 24 * 3600.0
 """Seconds after which no upload can still be under way."""
 ROOM_TO_SPARE: Final = 2
@@ -256,6 +260,34 @@ def _certificate(patient: Patient) -> Finding:
     return Finding(State.WARNING, said, advice) if until < patient.now + 14 * DAY else _ok(said)
 
 
+def _backups(patient: Patient) -> Finding:
+    last = keeping.last_backup(patient.data_dir)
+    if last is None and patient.settings.backup_dir is None:
+        advice = say("Set backup_dir, or run servicedesk backup from a timer of the system.")
+        return Finding(State.WARNING, say("none was made yet"), advice)
+    return _kept(last, patient.now - BACKUP_LATE, say("See the log; try servicedesk backup by hand."))
+
+
+def _drill(patient: Patient) -> Finding:
+    last = keeping.last_drill(patient.data_dir)
+    if last is None and patient.settings.backup_dir is None:
+        return _ok(say("there are no backups of the desk's own to try"))
+    if last is None:
+        return _ok(say("none was tried yet; that comes after the first backup"))
+    return _kept(last, patient.now - DRILL_LATE, say("Try servicedesk restore with the newest backup."))
+
+
+def _kept(last: Outcome | None, since: Instant, advice: Text) -> Finding:
+    """Judge something that happens again and again by when it last went well."""
+    if last is None or last.good_at is None:
+        return Finding(State.BROKEN, say("none has gone well yet"), advice)
+    said = say("the last one that went well ended {moment}", moment=_moment(last.good_at))
+    if last.error is not None:
+        failed = say("the last one failed: {error}", error=last.error)
+        return Finding(State.BROKEN, failed, advice)
+    return Finding(State.WARNING, said, advice) if last.good_at < since else _ok(said)
+
+
 # What is asked of the database ------------------------------------------------------------------------------------
 
 
@@ -426,6 +458,8 @@ CHECKS: Final = (
     Check("open_files", say("Open files"), _open_files),
     Check("way_in", say("Way in"), _way_in),
     Check("certificate", say("TLS certificate"), _certificate),
+    Check("backups", say("Backups"), _backups),
+    Check("drill", say("Trial of a backup"), _drill),
     Check("leftovers", say("Leftovers"), _leftovers, tidy=remove_left_behind),
     Check("structure", say("Database"), _structure, needs_data=True, is_long=True),
     Check("references", say("Foreign keys"), _references, needs_data=True, is_long=True),

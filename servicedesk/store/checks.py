@@ -92,7 +92,7 @@ def schema_text(conn: Connection) -> str:
 def odd_things(conn: Connection) -> list[str]:
     """Return the names of tables, indexes and triggers that are missing, too many or built otherwise."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as model:
-        migrate.migrate(model, Path(":memory:"))
+        migrate.migrate(model)
         wanted = _built(model)
     found = _built(conn)
     return sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))

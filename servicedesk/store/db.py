@@ -19,6 +19,7 @@ import aiosqlite
 
 from servicedesk.domain.audit import Occasion
 from servicedesk.domain.errors import SearchTooSlow, StorageFull
+from servicedesk.store import upgrade
 from servicedesk.store.migrate import Unusable, migrate
 
 log = logging.getLogger(__name__)
@@ -199,10 +200,11 @@ class Database:
     @classmethod
     async def open(cls, path: Path) -> Self:
         """Open or create the database and bring it to the present schema. Raises Unusable."""
+        await asyncio.to_thread(upgrade.bring_up, path)
         opened: list[_Runner] = []
         try:
             writer = await _connect(path, "rwc", opened)
-            await writer.run(_prepare_writer, path)
+            await writer.run(_prepare_writer)
             readers = [await _connect(path, "ro", opened) for _ in range(READERS)]
             for reader in readers:
                 await reader.run(_prepare, _READER_PRAGMAS)
@@ -455,8 +457,8 @@ def _prepare(conn: sqlite3.Connection, pragmas: Iterable[str]) -> None:
         conn.execute(pragma)
 
 
-def _prepare_writer(conn: sqlite3.Connection, path: Path) -> None:
+def _prepare_writer(conn: sqlite3.Connection) -> None:
     _prepare(conn, _WRITER_PRAGMAS)
-    migrate(conn, path)
+    migrate(conn)
     conn.execute("BEGIN IMMEDIATE")  # fails here and now when the file may only be read
     conn.execute("ROLLBACK")

@@ -5,7 +5,6 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from importlib.resources import files
-from pathlib import Path
 from typing import Final, NamedTuple
 
 _NAME: Final = re.compile(r"(\d{4})_\w+\.sql")
@@ -34,12 +33,11 @@ def steps() -> list[Step]:
     return sorted(found)
 
 
-def migrate(conn: sqlite3.Connection, path: Path) -> None:
-    """Apply what is missing, all of it or nothing; a database with data in it is copied aside first.
+def known_as(conn: sqlite3.Connection, known: list[Step]) -> int:
+    """Return the schema, 0 for a new database.
 
-    Raises Unusable for a newer schema and for a step that is no longer what was applied.
+    Raises Unusable for a newer one, and for a step that is no longer what was applied.
     """
-    known = steps()
     present: int = conn.execute("PRAGMA user_version").fetchone()[0]
     if present > len(known):
         raise Unusable(
@@ -47,10 +45,15 @@ def migrate(conn: sqlite3.Connection, path: Path) -> None:
         )
     if present:
         _compare(conn, known[:present])
+    return present
+
+
+def migrate(conn: sqlite3.Connection) -> None:
+    """Apply what is missing, all of it or nothing. Raises Unusable as ``known_as`` does."""
+    known = steps()
+    present = known_as(conn, known)
     if present == len(known):
         return
-    if present:
-        _copy_aside(conn, path.with_name(f"{path.stem}-before-{len(known):04d}.db"))
     conn.execute("BEGIN IMMEDIATE")
     try:
         conn.execute(
@@ -86,8 +89,3 @@ def _compare(conn: sqlite3.Connection, applied: list[Step]) -> None:
     for step in applied:
         if recorded.get(step.number) != step.checksum:
             raise Unusable(f"Migration {step.name} is not the one that this database was made with.")
-
-
-def _copy_aside(conn: sqlite3.Connection, target: Path) -> None:
-    target.unlink(missing_ok=True)
-    conn.execute("VACUUM INTO ?", (str(target),))

@@ -27,7 +27,7 @@ def opened(path: Path) -> Iterator[Tx]:
     """An open write transaction on a new database."""
     conn = sqlite3.connect(path, isolation_level=None)
     try:
-        db._prepare_writer(conn, path)
+        db._prepare_writer(conn)
         conn.execute("BEGIN IMMEDIATE")
         yield Tx(conn)
     finally:

@@ -33,7 +33,7 @@ class Starts:
     @contextmanager
     def run(self) -> Iterator["Run"]:
         conn = sqlite3.connect(self.database, isolation_level=None)
-        _prepare_writer(conn, self.database)
+        _prepare_writer(conn)
         found, mark = os.stat(self.database), MarkFile(self.file)
         self._fresh += 1
         tx = Tx(conn)
