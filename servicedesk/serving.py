@@ -2,25 +2,34 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from aiohttp import web
 
+from servicedesk import resources
 from servicedesk.app import build
+from servicedesk.notices import Manager
 from servicedesk.settings import Settings
+from servicedesk.store.engine import engine
 from servicedesk.web import setup, turns
 from servicedesk.web.health import METER
 from servicedesk.web.server import Runner, Site
+
+log = logging.getLogger(__name__)
 
 LET_FINISH: Final = 18.0
 """Seconds that requests in flight have to end by themselves."""
 CUT_WITHIN: Final = 1.0
 AT_ONCE: Final = 0.7
 """Seconds after a second signal."""
+ECHO: Final = 0.2
+"""Seconds in which the launcher of the one-file program hands on a signal that the terminal sent to both."""
 
 
 class CannotListen(Exception):
@@ -32,18 +41,24 @@ async def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT; ``announce`` prints a line when the desk can be reached."""
     stop = _Stop()
+    if warning := engine().warning:
+        log.warning(warning)
     runner = Runner(build(settings, sources=sources), shutdown_timeout=CUT_WITHIN)
+    manager = Manager()
     try:
         await runner.setup()
         origin = await _listen(runner, settings)
         announce(f"servicedesk listening on {origin}")
         _invite(runner.app, settings, origin, announce)
         sweeping = asyncio.ensure_future(turns.sweeping())
+        manager.ready(f"Serving on {origin}")
         await stop.first.wait()
+        manager.leaving()
         sweeping.cancel()
         await _drain(runner, stop.second)
     finally:
         await runner.cleanup()
+        manager.close()
 
 
 class _Stop:
@@ -52,13 +67,18 @@ class _Stop:
     def __init__(self) -> None:
         self.first = asyncio.Event()
         self.second = asyncio.Event()
+        self._at = 0.0
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._came)
 
     def _came(self) -> None:
+        now = time.monotonic()
         if not self.first.is_set():
+            self._at = now
             self.first.set()
+            return
+        if resources.IS_FROZEN and now - self._at < ECHO:
             return
         self.second.set()
         # What is on disk is safe; whatever still hangs then may not hold the process.
