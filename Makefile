@@ -2,6 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PILLOW := 12.3.0
+PYINSTALLER := 6.22.3
 CACHE := .cache
 TSC := tests/npm/node_modules/.bin/tsc
 
@@ -45,7 +46,10 @@ systemd:
 $(CACHE)/sqlite/libsqlite3.so.0: packaging/sqlite.sh packaging/sqlite.sha256
 	packaging/sqlite.sh $(CACHE)/sqlite
 
+# The launcher that PyPI has wants the system's zlib, which a bare system lacks: this one is built with its own.
 $(VENV)/.ready-binary: $(VENV)/.ready
+	PYI_STATIC_ZLIB=1 PYINSTALLER_COMPILE_BOOTLOADER=1 \
+	  $(BIN)/pip install --quiet --no-cache-dir --force-reinstall --no-deps --no-binary pyinstaller pyinstaller==$(PYINSTALLER)
 	$(BIN)/pip install --quiet --editable '.[binary]'
 	touch $@
 
