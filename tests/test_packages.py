@@ -8,7 +8,6 @@ import subprocess
 import sys
 import urllib.request
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -88,7 +87,7 @@ def test_a_desk_that_works_is_healthy_and_one_that_is_not_there_is_not(tmp_path:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     into = tmp_path_factory.mktemp("wheel")
     # A copy, so that what an earlier build left behind cannot be in it.
     source = into / "source"
@@ -100,7 +99,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         check=True,
         timeout=300,
     )
-    yield next(into.glob("servicedesk-*.whl"))
+    return next(into.glob("servicedesk-*.whl"))
 
 
 @pytest.mark.slow
