@@ -64,12 +64,7 @@ class Bare:
 
     def command(self, *arguments: str | Path) -> list[str]:
         """Return the command that runs a program of the root inside it."""
-        alone = (
-            ["unshare", "--mount"]
-            if os.getuid() == 0
-            else ["unshare", "--user", "--map-root-user", "--mount"]
-        )
-        return [*alone, "sh", "-c", IN_ROOT, str(self.root), *map(str, arguments)]
+        return [*alone(), "sh", "-c", IN_ROOT, str(self.root), *map(str, arguments)]
 
     def run(self, *arguments: str | Path, given: str = "") -> str:
         done = subprocess.run(
@@ -83,6 +78,16 @@ class Bare:
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+
+def alone() -> list[str]:
+    """Return what gives a command mounts of its own, also to somebody who is not root."""
+    done = subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False)
+    return (
+        ["unshare", "--mount"]
+        if done.returncode == 0
+        else ["unshare", "--user", "--map-root-user", "--mount"]
+    )
 
 
 def plain() -> dict[str, str]:
@@ -287,3 +292,45 @@ def test_an_installed_file_that_installs_itself_again_changes_nothing(installed:
     )
 
     assert folder.stat().st_ino == before
+
+
+# Runs a script in a copy of this machine that is thrown away, on which systemd seems to run but does not answer.
+IN_COPY = """
+set -e
+mount -t tmpfs tmpfs "$0"
+cd "$0"
+mkdir over work root
+mount -t overlay overlay -o lowerdir=/,upperdir=over,workdir=work root
+mount --rbind /proc root/proc
+mount --rbind /dev root/dev
+mkdir -p root/run/systemd/system
+exec chroot root sh -c "$1"
+"""
+
+
+def test_where_systemd_does_not_answer_everything_is_as_it_was(file: Path, tmp_path: Path) -> None:
+    program = tmp_path / "servicedesk"
+    shutil.copy(file, program)
+    place = tmp_path / "copy"
+    place.mkdir()
+    look = "find /opt/servicedesk /usr/local/bin/servicedesk /etc/systemd/system/servicedesk.service /etc/servicedesk.env"
+
+    done = subprocess.run(
+        [
+            *alone(),
+            "sh",
+            "-c",
+            IN_COPY,
+            place,
+            f"{program} install-service; echo exit $?; {look} 2>/dev/null",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=plain(),
+    )
+
+    assert done.stdout == "exit 3\n"
+    assert done.stderr.startswith("servicedesk: systemctl daemon-reload: ")
+    assert done.stderr.count("\n") == 1

@@ -234,7 +234,7 @@ def test_the_unit_gives_the_desk_few_rights(root: Path) -> None:
             "systemd-analyze",
             "security",
             "--offline=true",
-            "--threshold=25",
+            "--threshold=20",
             root / "etc/systemd/system/servicedesk.service",
         ],
         capture_output=True,
