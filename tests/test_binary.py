@@ -313,7 +313,7 @@ def test_where_systemd_does_not_answer_everything_is_as_it_was(file: Path, tmp_p
     shutil.copy(file, program)
     place = tmp_path / "copy"
     place.mkdir()
-    look = "find /opt/servicedesk /usr/local/bin/servicedesk /etc/systemd/system/servicedesk.service /etc/servicedesk.env"
+    look = "find /opt/servicedesk /usr/local/bin/servicedesk /etc/servicedesk.env /etc/systemd/system/servicedesk.*"
 
     done = subprocess.run(
         [
