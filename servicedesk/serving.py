@@ -41,14 +41,14 @@ async def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT; ``announce`` prints a line when the desk can be reached."""
     stop = _Stop()
-    if warning := engine().warning:
-        log.warning(warning)
     runner = Runner(build(settings, sources=sources), shutdown_timeout=CUT_WITHIN)
     manager = Manager()
     try:
         await runner.setup()
         origin = await _listen(runner, settings)
         announce(f"servicedesk listening on {origin}")
+        if warning := engine().warning:
+            log.warning(warning)
         _invite(runner.app, settings, origin, announce)
         sweeping = asyncio.ensure_future(turns.sweeping())
         manager.ready(f"Serving on {origin}")
