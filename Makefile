@@ -2,18 +2,19 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PILLOW := 12.3.0
+PYINSTALLER := 6.22.3
 CACHE := .cache
 TSC := tests/npm/node_modules/.bin/tsc
 
-.PHONY: run test test-slow check bench words roles screenshots setup browser npm corpus nginx clean
+.PHONY: run test test-slow check bench words roles binary systemd wheel screenshots setup browser npm corpus nginx clean
 
 run: $(VENV)/.ready
 	$(BIN)/servicedesk serve
 
-test: $(VENV)/.ready-test browser npm
+test: $(VENV)/.ready-test browser npm systemd
 	$(BIN)/pytest
 
-test-slow: $(VENV)/.ready-test browser npm corpus nginx
+test-slow: $(VENV)/.ready-test browser npm corpus nginx systemd binary
 	$(BIN)/pytest -m slow
 
 check: $(VENV)/.ready-test npm
@@ -34,6 +35,32 @@ words: $(VENV)/.ready-test
 
 roles: $(VENV)/.ready-test
 	$(BIN)/python packaging/roles.py
+
+# One file with Python and an SQLite of its own: dist/servicedesk.
+binary: dist/servicedesk
+
+dist/servicedesk: $(shell find servicedesk templates static packaging -type f ! -name '*.pyc') \
+  $(VENV)/.ready-binary $(CACHE)/sqlite/libsqlite3.so.0
+	$(BIN)/pyinstaller --noconfirm --log-level ERROR --distpath dist --workpath build/binary packaging/servicedesk.spec
+
+# What checks the unit of the service.
+systemd:
+	@command -v systemd-analyze >/dev/null && command -v systemd-sysusers >/dev/null \
+	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq systemd >/dev/null; } \
+	  || echo "Systemd could not be installed: the tests of the service will say that they are skipped."
+
+$(CACHE)/sqlite/libsqlite3.so.0: packaging/sqlite.sh packaging/sqlite.sha256
+	packaging/sqlite.sh $(CACHE)/sqlite
+
+# The launcher that PyPI has wants the system's zlib, which a bare system lacks: this one is built with its own.
+$(VENV)/.ready-binary: $(VENV)/.ready
+	PYI_STATIC_ZLIB=1 PYINSTALLER_COMPILE_BOOTLOADER=1 \
+	  $(BIN)/pip install --quiet --no-cache-dir --force-reinstall --no-deps --no-binary pyinstaller pyinstaller==$(PYINSTALLER)
+	$(BIN)/pip install --quiet --editable '.[binary]'
+	touch $@
+
+wheel: $(VENV)/.ready
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
 
 screenshots: $(VENV)/.ready-test browser
 	$(BIN)/python -m tests.browser.screenshots

@@ -7,6 +7,7 @@ import gc
 import getpass
 import logging
 import os
+import platform
 import secrets
 import shutil
 import sqlite3
@@ -199,6 +200,58 @@ def config(arguments: argparse.Namespace) -> int:
     return OK
 
 
+def install_service(arguments: argparse.Namespace) -> int:
+    """Put this version on the machine as a service."""
+    return _about_the_service(arguments, "install")
+
+
+def uninstall_service(arguments: argparse.Namespace) -> int:
+    """Take the service away, and leave the data."""
+    return _about_the_service(arguments, "uninstall")
+
+
+def _about_the_service(arguments: argparse.Namespace, what: str) -> int:
+    from servicedesk import service
+
+    do = {"install": service.install, "uninstall": service.uninstall}[what]
+    try:
+        print("\n".join(do(Path(arguments.root).resolve())))
+    except service.CannotInstall as error:
+        raise Unusable(str(error)) from None
+    return OK
+
+
+def healthy(arguments: argparse.Namespace) -> int:
+    """Ask a desk whether it can work."""
+    import urllib.request
+
+    url = arguments.url or os.environ.get("SERVICEDESK_URL") or "http://127.0.0.1:8080"
+    if not url.startswith(("http://", "https://")):
+        raise BadUsage(f"{url!r} is no address of a desk.")
+    try:
+        with urllib.request.urlopen(f"{url.rstrip('/')}/readyz", timeout=10) as answer:  # noqa: S310
+            print(answer.read().decode())
+    except (OSError, ValueError) as error:
+        return _complain(Exception(f"The desk at {url} cannot work: {error}"), DAMAGED)
+    return OK
+
+
+def version(arguments: argparse.Namespace) -> int:
+    """Print which program this is, and what it stands on."""
+    from servicedesk.store.engine import engine
+
+    sqlite = engine()
+    about = {"version": VERSION, "python": platform.python_version(), "sqlite": sqlite}
+    if arguments.json:
+        print(msgspec.json.encode(about).decode())
+        return OK
+    print(f"servicedesk {VERSION} on Python {about['python']}")
+    print(f"SQLite {sqlite.version} ({sqlite.threading}), {sqlite.source_id}")
+    if sqlite.warning:
+        print(sqlite.warning)
+    return OK
+
+
 def scrub(arguments: argparse.Namespace) -> int:
     """Read all bytes again, whether a server runs beside it or not."""
     chosen = settings.load(_flags(arguments)).settings
@@ -301,6 +354,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     bundled.add_argument("file", metavar="FILE", help="a new file")
     _settings(bundled)
+    for name, run, words in (
+        ("install-service", install_service, "install this version as a service of systemd"),
+        ("uninstall-service", uninstall_service, "take the service away; the data stays"),
+    ):
+        serviced = _command(commands, name, run, words)
+        serviced.add_argument(
+            "--root",
+            default="/",
+            metavar="FOLDER",
+            help="another system's root, such as an image's; default: /",
+        )
+    asked = _command(commands, "healthy", healthy, "ask a running desk whether it can work")
+    asked.add_argument("--url", help="the desk's address; default: SERVICEDESK_URL or http://127.0.0.1:8080")
+    told = _command(commands, "version", version, "print the version, and which SQLite runs")
+    told.add_argument("--json", action="store_true", help="one document instead of lines")
     tailed = _command(commands, "tail", tail, "print events as lines of JSON, for ever and without a gap")
     tailed.add_argument("--url", help="the desk's address; default: SERVICEDESK_URL or http://127.0.0.1:8080")
     tailed.add_argument(

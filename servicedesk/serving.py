@@ -8,15 +8,19 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from typing import Final
 
 from aiohttp import web
 
+from servicedesk import resources
 from servicedesk.app import build
+from servicedesk.notices import Manager
 from servicedesk.settings import Settings
 from servicedesk.store import upgrade
+from servicedesk.store.engine import engine
 from servicedesk.store.migrate import Unusable
 from servicedesk.web import descriptors, setup, turns
 from servicedesk.web.health import METER
@@ -30,6 +34,8 @@ LET_FINISH: Final = 18.0
 CUT_WITHIN: Final = 1.0
 AT_ONCE: Final = 0.7
 """Seconds after a second signal."""
+ECHO: Final = 0.2
+"""Seconds in which the launcher of the one-file program hands on a signal that the terminal sent to both."""
 
 
 LATER: Final = "servicedesk.media.markdown"
@@ -49,21 +55,27 @@ async def serve(
     descriptors.raise_limit()
     stop = _Stop()
     runner = Runner(build(settings, sources=sources), shutdown_timeout=CUT_WITHIN)
+    manager = Manager()
     try:
         await _set_up(runner, settings)
         origin = await _listen(runner, settings, certificate)
         announce(f"servicedesk listening on {origin}")
+        if warning := engine().warning:
+            log.warning(warning)
         _invite(runner.app, settings, origin, announce)
+        manager.ready(f"Serving on {origin}")
         await asyncio.to_thread(importlib.import_module, LATER)
         chores = [asyncio.ensure_future(turns.sweeping())]
         if certificate is not None:
             chores.append(asyncio.ensure_future(certificate.watching()))
         await stop.first.wait()
+        manager.leaving()
         for chore in chores:
             chore.cancel()
         await _drain(runner, stop.second)
     finally:
         await runner.cleanup()
+        manager.close()
 
 
 async def _set_up(runner: Runner, settings: Settings) -> None:
@@ -90,13 +102,18 @@ class _Stop:
     def __init__(self) -> None:
         self.first = asyncio.Event()
         self.second = asyncio.Event()
+        self._at = 0.0
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._came)
 
     def _came(self) -> None:
+        now = time.monotonic()
         if not self.first.is_set():
+            self._at = now
             self.first.set()
+            return
+        if resources.IS_FROZEN and now - self._at < ECHO:
             return
         self.second.set()
         # What is on disk is safe; whatever still hangs then may not hold the process.

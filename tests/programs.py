@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -38,10 +38,12 @@ def run(*arguments: str | Path, given: str = "", **settings: str) -> subprocess.
 class Server:
     """A running ``servicedesk serve``."""
 
-    def __init__(self, *arguments: str | Path, **settings: str) -> None:
+    def __init__(
+        self, *arguments: str | Path, program: Sequence[str | Path] = PROGRAM, **settings: str
+    ) -> None:
         started = time.monotonic()
         self.process = subprocess.Popen(
-            [*PROGRAM, "serve", "--port", "0", *map(str, arguments)],
+            [*map(str, program), "serve", "--port", "0", *map(str, arguments)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -73,8 +75,10 @@ class Server:
 
 
 @contextmanager
-def serving(*arguments: str | Path, **settings: str) -> Iterator[Server]:
-    server = Server(*arguments, **settings)
+def serving(
+    *arguments: str | Path, program: Sequence[str | Path] = PROGRAM, **settings: str
+) -> Iterator[Server]:
+    server = Server(*arguments, program=program, **settings)
     try:
         yield server
     finally:

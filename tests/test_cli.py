@@ -56,6 +56,16 @@ def test_the_version_is_told() -> None:
     assert run("--version").stdout == f"servicedesk {VERSION}\n"
 
 
+def test_the_version_command_says_which_sqlite_runs() -> None:
+    about = json.loads(run("version", "--json").stdout)
+    lines = run("version").stdout
+
+    assert about["version"] == VERSION
+    assert about["sqlite"]["version"] == sqlite3.sqlite_version
+    assert f"servicedesk {VERSION} " in lines
+    assert about["sqlite"]["source_id"] in lines
+
+
 def test_help_names_the_commands() -> None:
     done = run("--help")
 
@@ -217,9 +227,21 @@ def test_a_host_that_is_none_is_named(tmp_path: Path) -> None:
 def test_the_desk_is_ready_soon_and_says_where(tmp_path: Path) -> None:
     with serving("--data-dir", tmp_path) as server:
         assert server.url.startswith("http://127.0.0.1:")
-        assert ask(f"{server.url}/healthz") == (200, {"status": "ok"})
+        status, alive = ask(f"{server.url}/healthz")
+        assert (status, alive["status"]) == (200, "ok")
         assert ask(f"{server.url}/readyz") == (200, {"status": "ready"})
         assert server.ready_after < 3
+
+
+def test_an_sqlite_that_may_lose_rows_is_named_at_the_start(tmp_path: Path) -> None:
+    with serving("--data-dir", tmp_path) as server:
+        server.signal()
+        server.ended()
+        assert server.process.stderr is not None
+        said = server.process.stderr.read()
+
+    is_old = sqlite3.sqlite_version_info < (3, 51, 3)
+    assert (f"SQLite {sqlite3.sqlite_version} is older than 3.51.3" in said) == is_old
 
 
 def test_a_desk_without_users_prints_a_link_that_is_new_at_each_start(tmp_path: Path) -> None:

@@ -5,14 +5,13 @@ they die. Without further word they look into files; ``errands.py`` tells how an
 import asyncio
 import contextlib
 import logging
-import os
-import sys
 from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any, Final, TypeVar
 
 import msgspec
 
+from servicedesk import resources
 from servicedesk.domain.errors import Busy
 from servicedesk.media.jobs import LENGTH, Failed, Order, Report
 
@@ -55,17 +54,13 @@ class _Worker:
     @classmethod
     async def start(cls, program: str, reports: msgspec.msgpack.Decoder[Any]) -> "_Worker":
         # Nothing of our own environment, which may hold secrets, goes along to a process that reads hostile files.
-        environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "LC_ALL": "C.UTF-8"}
         return cls(
             await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-P",
-                "-m",
-                program,
+                *resources.command(program),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,
-                env=environment,
+                env=resources.environment(),
                 start_new_session=True,
             ),
             reports,

@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 import logging
 import os
-import sys
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Final
 
 from aiohttp import web
 
+from servicedesk import resources
 from servicedesk.desk import keeping
 from servicedesk.desk.keeping import Outcome
 from servicedesk.domain.backups import next_run
@@ -81,14 +81,15 @@ class Keeper:
 
     async def _run(self, *command: str) -> bool:
         process = await asyncio.create_subprocess_exec(
-            *_program(),
+            *resources.command("servicedesk"),
             *command,
             "--data-dir",
             str(self._data_dir),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            # What it is to do is set where this process found it as well.
+            env=os.environ | resources.environment(),
         )
         try:
             said = (await process.communicate())[0].decode(errors="replace").strip()
@@ -102,11 +103,6 @@ class Keeper:
 
     def _wall(self) -> datetime:
         return datetime.fromtimestamp(self._app[CLOCK]() / SECOND)  # noqa: DTZ006 - the machine's own clock
-
-
-def _program() -> tuple[str, ...]:
-    """Return how this program is called; one that is a single file is that file."""
-    return (sys.executable,) if getattr(sys, "frozen", False) else (sys.executable, "-P", "-m", "servicedesk")
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

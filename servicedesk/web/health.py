@@ -15,6 +15,7 @@ from servicedesk.domain.errors import Unauthenticated, Unavailable
 from servicedesk.domain.words import say
 from servicedesk.store import health as stored
 from servicedesk.store.db import COMMIT_BUCKETS, Commits
+from servicedesk.store.engine import Engine, engine
 from servicedesk.version import VERSION
 from servicedesk.web import space
 from servicedesk.web.api import Call
@@ -55,6 +56,12 @@ class Health(msgspec.Struct, frozen=True):
     status: str
 
 
+class Alive(msgspec.Struct, frozen=True):
+    status: str
+    sqlite: Engine
+    """Which SQLite keeps the desk's rows."""
+
+
 class Meter:
     """What the server has done since it started, and what it is doing."""
 
@@ -66,6 +73,7 @@ class Meter:
         self.gauges: dict[str, tuple[str, Callable[[], float]]] = {}
         """More to show: by name the words that explain it, and what returns the number."""
         self.written_at = float("-inf")
+        self.engine = engine()
 
     def note(self, method: str, route: str, status: int, seconds: float) -> None:
         answer = (method, route, status)
@@ -95,9 +103,9 @@ async def measuring(request: web.Request, handler: Handler) -> web.StreamRespons
     return response
 
 
-async def healthz(call: Call) -> Health:
+async def healthz(call: Call) -> Alive:
     """The process lives."""
-    return Health("ok")
+    return Alive("ok", call.app[METER].engine)
 
 
 async def readyz(call: Call) -> Health:

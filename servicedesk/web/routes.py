@@ -712,7 +712,7 @@ DOCUMENTS: Final = (
 )
 
 HEALTH: Final = (
-    get("/healthz", health.healthz, returns=health.Health, who=None),
+    get("/healthz", health.healthz, returns=health.Alive, who=None),
     get("/readyz", health.readyz, returns=health.Health, who=None),
     get("/metrics", health.metrics, who=None),
 )

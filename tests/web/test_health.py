@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sqlite3
 import threading
 import time
 from ipaddress import ip_network
@@ -22,9 +23,19 @@ async def test_a_desk_that_works_says_so_to_everybody(desk: Desk) -> None:
 
     alive, ready = await nobody.get("/healthz"), await nobody.get("/readyz")
 
-    assert (alive.status, alive.body) == (200, {"status": "ok"})
+    assert (alive.status, alive.body["status"]) == (200, "ok")
     assert (ready.status, ready.body) == (200, {"status": "ready"})
     assert ready.headers["Content-Type"] == "application/json"
+
+
+async def test_a_desk_that_lives_says_which_sqlite_keeps_its_rows(desk: Desk) -> None:
+    sqlite = (await Guest(desk).get("/healthz")).body["sqlite"]
+
+    running = await desk.db.read(lambda conn: conn.execute("SELECT sqlite_source_id()").fetchone()[0])
+    assert sqlite["source_id"] == running
+    assert sqlite["version"] == sqlite3.sqlite_version
+    assert sqlite["threading"] == "serialized"
+    assert sqlite["is_sound"] == (sqlite3.sqlite_version_info >= (3, 51, 3))
 
 
 async def test_a_desk_that_is_shutting_down_is_alive_but_not_ready(desk: Desk) -> None:
