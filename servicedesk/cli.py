@@ -14,12 +14,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import msgspec
 
-from servicedesk import settings
+from servicedesk import inout, settings
 from servicedesk.domain.errors import Invalid
 from servicedesk.domain.passwords import password_errors
 from servicedesk.domain.people import User
@@ -253,6 +254,7 @@ def _parser() -> argparse.ArgumentParser:
     tailed.add_argument(
         "--state", metavar="FILE", help="remember the place here, and go on from it next time"
     )
+    inout.commands(partial(_of_desk, commands))
     user = commands.add_parser("user", help="people", allow_abbrev=False)
     users = user.add_subparsers(title="commands", required=True, metavar="COMMAND")
     added = _command(users, "add", add_user, "add a user while no server runs on the data folder")
@@ -276,6 +278,17 @@ def _command(
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=words, description=f"{words.capitalize()}.", allow_abbrev=False)
     parser.set_defaults(run=run)
+    return parser
+
+
+def _of_desk(
+    commands: "argparse._SubParsersAction[_Parser]",
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    words: str,
+) -> argparse.ArgumentParser:
+    parser = _command(commands, name, run, words)
+    _data_dir_flag(parser)
     return parser
 
 

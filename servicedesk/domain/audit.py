@@ -28,6 +28,8 @@ class Action(StrEnum):
     CHANGED = "changed"
     DELETED = "deleted"
     EXPORTED = "exported"
+    IMPORTED = "imported"
+    ERASED = "erased"
 
 
 class Noun(StrEnum):
@@ -45,6 +47,7 @@ class Noun(StrEnum):
     VIEW = "view"
     FILE = "file"
     TABLE = "table"
+    EXPORT = "export"
 
 
 class Area(StrEnum):
@@ -77,6 +80,7 @@ _OF_NOUNS: Final = {
     Noun.VIEW: Area.RULES,
     Noun.FILE: Area.DATA,
     Noun.TABLE: Area.DATA,
+    Noun.EXPORT: Area.DATA,
 }
 
 

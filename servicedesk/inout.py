@@ -1,0 +1,246 @@
+"""Commands for what goes out of the desk and comes into it, and for people who want to be gone from it."""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import secrets
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from servicedesk import settings
+from servicedesk.settings import BadSetting, Settings
+from servicedesk.store import lock
+from servicedesk.store.lock import Locked
+from servicedesk.store.migrate import Unusable
+from servicedesk.version import VERSION
+
+if TYPE_CHECKING:
+    from servicedesk.store.exports import Wanted
+
+OK: Final = 0
+INCOMPLETE: Final = 1
+"""Done, but not for everything: each exception was named."""
+_BY: Final = "the command line"
+
+Register = Callable[[str, Callable[[argparse.Namespace], int], str], argparse.ArgumentParser]
+
+
+def commands(register: Register) -> None:
+    """Add the commands to those of the program."""
+    out = register(
+        "export", export, "write the desk, or a part of it, as lines of JSON and files; also beside a server"
+    )
+    out.add_argument("destination", type=Path, metavar="DEST", help="a folder to be made, or a zip file")
+    out.add_argument("--zip", action="store_true", help="one zip file instead of a folder")
+    which = out.add_mutually_exclusive_group()
+    which.add_argument("--team", metavar="NAME", help="only the tickets of this team")
+    which.add_argument("--requester", metavar="EMAIL", help="only the tickets of this person")
+    which.add_argument(
+        "--ticket", type=_ticket_number, metavar="ID", help="only this ticket, 42 or TKT-000042"
+    )
+    into = register(
+        "import", take_in, "take an export in while no server runs; begun anew it goes on where it was"
+    )
+    into.add_argument("source", type=Path, metavar="SRC", help="the folder or zip file of an export")
+    into.add_argument("--dry-run", action="store_true", help="look at everything and write nothing")
+
+
+# Out --------------------------------------------------------------------------------------------------------------
+
+
+def export(arguments: argparse.Namespace) -> int:
+    """Write an export, whether a server runs beside it or not."""
+    from servicedesk.desk import exports
+    from servicedesk.domain import parcels
+    from servicedesk.media import parcels as media
+    from servicedesk.media.blobs import Blobs
+    from servicedesk.store.db import reading
+
+    chosen = _settings(arguments)
+    _require_desk(chosen)
+    os.umask(0o077)  # what it holds is nobody else's on this machine
+    selection = parcels.Selection(arguments.team, arguments.requester, arguments.ticket)
+    at = time.time_ns() // 1_000_000
+    try:
+        with (
+            reading(chosen.database) as conn,
+            media.writing(arguments.destination, zipped=arguments.zip) as writer,
+        ):
+            _require_schema(conn, chosen)
+            of = exports.wanted(conn, selection)
+            _write(conn, of, writer, Blobs(chosen.data_dir), at)
+            manifest = _manifest(conn, selection, at)
+            is_noted = _note_export(chosen, of, manifest, at)
+            writer.finish(manifest)
+    except (media.Unfit, exports.NothingThere) as error:
+        raise BadSetting(str(error)) from None
+    except sqlite3.Error as error:
+        raise Unusable(f"The database {chosen.database} cannot be read: {error}.") from None
+    for part in writer.parts:
+        print(f"{part.lines} {part.name.replace('_', ' ')}")
+    print(f"{writer.count} contents of files, {writer.size} bytes")
+    print(f"exported to {arguments.destination}")
+    if not is_noted:
+        _warn("the server runs, so the export is not in its audit list")
+    for sha256 in writer.lost:
+        _warn(f"the bytes {sha256} are gone or damaged; servicedesk scrub names their files")
+    return INCOMPLETE if writer.lost else OK
+
+
+def _write(conn: Any, of: "Wanted", writer: Any, blobs: Any, at: int) -> None:
+    from servicedesk.desk import exports
+    from servicedesk.domain import parcels
+    from servicedesk.store import exports as stored
+
+    encode = msgspec.json.Encoder().encode
+    for part in parcels.ORDER:
+        writer.write_part(part, map(encode, exports.lines(conn, part, of, at)))
+    for sha256 in stored.contents_of(conn, of):
+        writer.write_content(sha256, blobs.path(sha256))
+
+
+def _manifest(conn: Any, selection: Any, at: int) -> Any:
+    from servicedesk.desk import setup
+    from servicedesk.domain import parcels
+    from servicedesk.domain.times import iso
+
+    return parcels.Manifest(
+        format=parcels.FORMAT,
+        version=parcels.VERSION,
+        id=secrets.token_hex(16),
+        made_at=iso(at),
+        desk=setup.desk_name(conn),
+        program=VERSION,
+        selection=selection,
+        parts=(),
+        contents=parcels.Contents(0, 0),
+    )
+
+
+def _note_export(chosen: Settings, of: "Wanted", manifest: Any, at: int) -> bool:
+    """Write the export into the audit list; return False where only the server could."""
+    from servicedesk.desk import audit
+    from servicedesk.domain.audit import Action, Noun, Occasion, Subject
+
+    def note(tx: Any) -> None:
+        tx.occasion = Occasion(at=at, name=_BY)
+        audit.record(tx, Action.EXPORTED, Subject(Noun.EXPORT, manifest.id, of.said), {})
+
+    try:
+        with lock.hold(chosen.data_dir):
+            asyncio.run(_in_desk(chosen, note))
+    except Locked:
+        return False
+    return True
+
+
+# In ---------------------------------------------------------------------------------------------------------------
+
+
+def take_in(arguments: argparse.Namespace) -> int:
+    """Take an export in."""
+    from servicedesk.media import parcels as media
+    from servicedesk.web import imports
+
+    chosen = _settings(arguments)
+    try:
+        with media.reading(arguments.source) as reader:
+            counts = imports.check(reader)
+            if arguments.dry_run:
+                _print_counts(counts)
+                print("The export is whole and every line of it can be taken in; nothing was written.")
+                return OK
+            with _only_process(chosen):
+                taken = asyncio.run(_take_in(chosen, reader))
+    except media.Unfit as error:
+        raise Unusable(str(error)) from None
+    except imports.BadLines as error:
+        for problem in error.problems:
+            _warn(problem)
+        raise Unusable("Nothing was taken in.") from None
+    for part in counts:
+        if taken.new.get(part) or taken.known.get(part):
+            known = f", {taken.known[part]} known already" if taken.known.get(part) else ""
+            print(f"{taken.new.get(part, 0)} {part.replace('_', ' ')}{known}")
+    print(f"imported from {arguments.source}")
+    if taken.lost:
+        _warn(f"{taken.lost} files are left out: the export does not have their bytes")
+    return INCOMPLETE if taken.lost else OK
+
+
+async def _take_in(chosen: Settings, reader: Any) -> Any:
+    from servicedesk.media.blobs import Blobs
+    from servicedesk.store.db import Database
+    from servicedesk.web import imports
+
+    blobs = Blobs(chosen.data_dir)
+    blobs.prepare()
+    try:
+        async with await Database.open(chosen.database) as db:
+            return await imports.take_in(db, blobs, reader, at=time.time_ns() // 1_000_000)
+    finally:
+        blobs.close()
+
+
+# Helpers ----------------------------------------------------------------------------------------------------------
+
+
+async def _in_desk(chosen: Settings, job: Callable[[Any], Any]) -> Any:
+    from servicedesk.store.db import Database
+
+    async with await Database.open(chosen.database) as db:
+        return await db.write(job)
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    flags = {"data_dir": arguments.data_dir} if "data_dir" in arguments else {}
+    return settings.load(flags).settings
+
+
+def _require_desk(chosen: Settings) -> None:
+    if not chosen.database.is_file():
+        raise Unusable(f"There is no desk in the folder {chosen.data_dir}.")
+
+
+def _require_schema(conn: Any, chosen: Settings) -> None:
+    from servicedesk.store.migrate import steps
+
+    present, known = conn.execute("PRAGMA user_version").fetchone()[0], len(steps())
+    if present != known:
+        raise Unusable(
+            f"The database in {chosen.data_dir} has schema {present}, this program knows {known}:"
+            " use the version that serves the desk."
+        )
+
+
+@contextlib.contextmanager
+def _only_process(chosen: Settings) -> Iterator[None]:
+    os.umask(0o077)
+    try:
+        with lock.hold(chosen.data_dir):
+            yield
+    except Locked as error:
+        raise Locked(f"{error}: stop it first.") from None
+
+
+def _ticket_number(text: str) -> int:
+    digits = text.upper().removeprefix("TKT-")
+    if not digits.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no ticket")
+    return int(digits)
+
+
+def _print_counts(counts: dict[str, int]) -> None:
+    for name, number in counts.items():
+        print(f"{number} {name.replace('_', ' ')}")
+
+
+def _warn(line: str) -> None:
+    print(f"servicedesk: {line}", file=sys.stderr)
