@@ -50,6 +50,13 @@ def commands(register: Register) -> None:
     )
     into.add_argument("source", type=Path, metavar="SRC", help="the folder or zip file of an export")
     into.add_argument("--dry-run", action="store_true", help="look at everything and write nothing")
+    gone = register("erase", erase, "forget a person while no server runs, and print a receipt")
+    gone.add_argument("email", metavar="EMAIL", help="their address")
+    gone.add_argument(
+        "--keep-messages",
+        action="store_true",
+        help="keep what they wrote and attached, without their name and address",
+    )
 
 
 # Out --------------------------------------------------------------------------------------------------------------
@@ -187,6 +194,87 @@ async def _take_in(chosen: Settings, reader: Any) -> Any:
             return await imports.take_in(db, blobs, reader, at=time.time_ns() // 1_000_000)
     finally:
         blobs.close()
+
+
+# Gone -------------------------------------------------------------------------------------------------------------
+
+
+def erase(arguments: argparse.Namespace) -> int:
+    """Forget a person; what a run left undone that was killed is done first."""
+    from servicedesk.domain.errors import Refused
+
+    chosen = _settings(arguments)
+    _require_desk(chosen)
+    with _only_process(chosen):
+        try:
+            receipt = asyncio.run(_erase(chosen, arguments.email, keep_messages=arguments.keep_messages))
+        except Refused as refusal:
+            raise BadSetting(str(refusal.detail)) from None
+        if receipt is None:
+            raise BadSetting(f"Nobody has the address {arguments.email}.")
+        _wipe(chosen)
+    print(msgspec.json.format(msgspec.json.encode(receipt), indent=2).decode())
+    for copy in sorted(chosen.data_dir.glob("*-before-*.db")):
+        _warn(
+            f"{copy} is a copy from before an upgrade and still has them: delete it when you need it no more"
+        )
+    return OK
+
+
+async def _erase(chosen: Settings, email: str, *, keep_messages: bool) -> Any:
+    """Do what the rows need and return the receipt; None when nobody has the address."""
+    from servicedesk.desk import erasure
+    from servicedesk.domain.audit import Occasion
+    from servicedesk.media.blobs import Blobs
+    from servicedesk.store import erasure as stored
+    from servicedesk.store import files, search
+    from servicedesk.store.db import Database
+
+    at = time.time_ns() // 1_000_000
+
+    def begin(tx: Any) -> Any:
+        user = erasure.find(tx, email)
+        if user is None:
+            return None
+        tx.occasion = Occasion(at=at, name=_BY)
+        return erasure.erase(tx, user, keep_messages=keep_messages, at=at)
+
+    blobs = Blobs(chosen.data_dir)
+    try:
+        async with await Database.open(chosen.database) as db:
+            left = await db.read(erasure.pending)
+            if left is None:
+                left = await db.write(begin)
+            elif left.receipt.email_sha256 != erasure.hash_of(email):
+                raise Unusable(
+                    f"The erasure of person {left.receipt.person} was cut off: erase them again first."
+                )
+            if left is None:
+                return None
+            for sha256 in left.contents:
+                await blobs.remove(sha256, lambda each: db.peek(files.is_named, each))
+            for upload in left.uploads:
+                (chosen.data_dir / "partial" / upload).unlink(missing_ok=True)
+            while await db.write(search.catch_up, 1000):
+                pass
+            await db.write(stored.optimize_search)
+            return left.receipt
+    finally:
+        blobs.close()
+
+
+def _wipe(chosen: Settings) -> None:
+    """Take what was deleted out of the file itself, and only then call the erasure finished."""
+    from servicedesk.desk import erasure
+    from servicedesk.store.erasure import vacuum
+
+    try:
+        vacuum(chosen.database)
+    except sqlite3.Error as error:
+        raise Unusable(
+            f"The rows are gone, but the database could not be written anew: {error}. Make room and erase them again."
+        ) from None
+    asyncio.run(_in_desk(chosen, erasure.finished))
 
 
 # Helpers ----------------------------------------------------------------------------------------------------------

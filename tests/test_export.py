@@ -1,7 +1,5 @@
 """The desk goes out as an export and comes in again: nothing lost, nothing twice, nothing that nobody may have."""
 
-import contextlib
-import io
 import json
 import os
 import shutil
@@ -12,43 +10,15 @@ import zipfile
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from servicedesk import cli
 from servicedesk.domain import parcels
+from tests.commands import run
 from tests.programs import PATIENCE, PROGRAM, environment, serving
 
 PASSWORD = "printer on fire"
-
-
-class Done(NamedTuple):
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def run(*arguments: str | Path, given: str = "") -> Done:
-    """Run the command in this process, which is quicker than one of its own."""
-    out, err, before = io.StringIO(), io.StringIO(), os.umask(0o022)
-    os.umask(before)
-    with (
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        patch.setattr("sys.stdin", io.StringIO(given))
-        patch.setenv("SERVICEDESK_ENV", "testing")
-        try:
-            code = cli.main([*map(str, arguments)])
-        except SystemExit as end:
-            code = int(end.code or 0)
-        finally:
-            os.umask(before)
-    return Done(code, out.getvalue(), err.getvalue())
-
-
 PARTS = parcels.ORDER
 
 
