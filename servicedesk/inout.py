@@ -50,6 +50,32 @@ def commands(register: Register) -> None:
     )
     into.add_argument("source", type=Path, metavar="SRC", help="the folder or zip file of an export")
     into.add_argument("--dry-run", action="store_true", help="look at everything and write nothing")
+    table = register(
+        "import-csv", take_in_table, "take people or tickets in from a table while no server runs"
+    )
+    table.add_argument("kind", choices=("people", "tickets"))
+    table.add_argument("file", type=Path, metavar="FILE")
+    table.add_argument(
+        "--map",
+        action="append",
+        default=[],
+        metavar="COLUMN=FIELD,…",
+        help="what the columns are, may be repeated; default: columns that are called like a field",
+    )
+    table.add_argument("--dry-run", action="store_true", help="try every row and undo them all")
+    table.add_argument("--all-or-nothing", action="store_true", help="take nothing in if a row is wrong")
+    table.add_argument("--encoding", metavar="NAME", help="default: found by its bytes")
+    table.add_argument("--delimiter", metavar="CHARACTER", help="default: found in the header")
+    table.add_argument(
+        "--empty", action="append", default=[], metavar="TEXT", help="cells that say nothing, such as ?"
+    )
+    table.add_argument("--dates", metavar="FORMAT", help="such as %%d.%%m.%%Y %%H:%%M; default: ISO 8601")
+    table.add_argument("--zone", help="of moments that name none; default: the desk's")
+    table.add_argument("--domain", help="who has a name and no address gets one here")
+    table.add_argument("--new-teams", action="store_true", help="make the teams that are not there yet")
+    table.add_argument(
+        "--as", dest="actor", metavar="EMAIL", help="who opens the tickets; default: the first admin"
+    )
     gone = register("erase", erase, "forget a person while no server runs, and print a receipt")
     gone.add_argument("email", metavar="EMAIL", help="their address")
     gone.add_argument(
@@ -194,6 +220,99 @@ async def _take_in(chosen: Settings, reader: Any) -> Any:
             return await imports.take_in(db, blobs, reader, at=time.time_ns() // 1_000_000)
     finally:
         blobs.close()
+
+
+def take_in_table(arguments: argparse.Namespace) -> int:
+    """Take rows in; name each that had to stay outside."""
+    from servicedesk.media.spreadsheets import Sheet, Unreadable
+
+    chosen = _settings(arguments)
+    _require_desk(chosen)
+    try:
+        sheet = Sheet(arguments.file, arguments.encoding, _separator(arguments.delimiter))
+        columns = _columns(arguments, sheet.header)
+        with _only_process(chosen):
+            outcome = asyncio.run(_take_in_table(chosen, arguments, sheet, columns))
+    except Unreadable as error:
+        raise BadSetting(str(error)) from None
+    known = f", {outcome.known} were known already" if outcome.known else ""
+    verb = "could be taken in" if arguments.dry_run else "taken in"
+    print(f"{outcome.taken} {arguments.kind} {verb}{known}, {outcome.problems} rows are wrong")
+    return INCOMPLETE if outcome.problems else OK
+
+
+async def _take_in_table(chosen: Settings, arguments: argparse.Namespace, sheet: Any, columns: Any) -> Any:
+    from servicedesk.desk import setup
+    from servicedesk.domain.calendars import zone_errors
+    from servicedesk.store.db import Database
+    from servicedesk.web import csv_imports
+
+    async with await Database.open(chosen.database) as db:
+        zone = arguments.zone or (await db.read(setup.time_zone)).key
+        if any(zone_errors(zone, "")):
+            raise BadSetting(f"{zone} is no time zone.")
+        return await csv_imports.take_in(
+            db,
+            arguments.kind,
+            sheet,
+            csv_imports.Way(
+                columns=columns,
+                empty=frozenset({"", *arguments.empty}),
+                dates=arguments.dates,
+                zone=zone,
+                domain=arguments.domain,
+                new_teams=arguments.new_teams,
+            ),
+            by=await db.read(_actor, arguments.actor) if arguments.kind == "tickets" else None,
+            at=time.time_ns() // 1_000_000,
+            name=arguments.file.name,
+            whole=arguments.all_or_nothing,
+            dry_run=arguments.dry_run,
+            tell=lambda problem: _warn(str(problem)),
+        )
+
+
+def _actor(conn: Any, email: str | None) -> Any:
+    """Return in whose name tickets are opened."""
+    from servicedesk.domain.people import Role
+    from servicedesk.store import people
+
+    if email is not None:
+        found = people.by_email(conn, email)
+        if found is None or not found.is_staff or not found.is_active:
+            raise BadSetting(f"Nobody of the active staff has the address {email}.")
+        return found
+    admins = people.page(conn, limit=1, roles=[Role.ADMIN], is_active=True)
+    if not admins:
+        raise BadSetting("There is no admin on this desk yet; servicedesk user add makes one.")
+    return admins[0]
+
+
+def _separator(said: str | None) -> str | None:
+    if said is not None and len(said.replace("\\t", "\t")) != 1:
+        raise BadSetting(f"The delimiter {said!r} is not one character.")
+    return None if said is None else said.replace("\\t", "\t")
+
+
+def _columns(arguments: argparse.Namespace, header: list[str]) -> tuple[tuple[str, str], ...]:
+    """Return which column is which field."""
+    from servicedesk.web.csv_imports import FIELDS
+
+    fields = FIELDS[arguments.kind]
+    pairs = [pair for each in arguments.map for pair in each.split(",") if pair.strip()]
+    columns = [(name.strip(), field.strip()) for name, _, field in (pair.rpartition("=") for pair in pairs)]
+    columns = columns or [(name, name) for name in header if name in fields]
+    if not columns:
+        raise BadSetting(f"Say with --map what the columns are: {', '.join(filter(None, header))}.")
+    for name, field in columns:
+        if name not in header:
+            raise BadSetting(f"There is no column {name!r}; there are {', '.join(filter(None, header))}.")
+        if field not in fields:
+            raise BadSetting(f"{arguments.kind} have no field {field!r}; they have {', '.join(fields)}.")
+    given = [field for _, field in columns]
+    if twice := sorted({field for field in given if given.count(field) > 1}):
+        raise BadSetting(f"The field {twice[0]!r} is mapped twice.")
+    return tuple(columns)
 
 
 # Gone -------------------------------------------------------------------------------------------------------------
