@@ -404,6 +404,30 @@ def test_an_export_that_was_killed_leaves_no_half_of_it_under_its_name(desk: Pat
     assert [path.name for path in tmp_path.iterdir()] == ["parcel"]
 
 
+def test_lost_bytes_are_named_and_everything_else_goes_out_and_in(
+    desk: Path, parcel: Path, tmp_path: Path
+) -> None:
+    damaged = tmp_path / "desk"
+    shutil.copytree(desk, damaged)
+    one, other, *_ = sorted(path for path in (damaged / "blobs").rglob("*") if path.is_file())
+    one.unlink()
+    other.write_bytes(b"!" + other.read_bytes()[1:])
+    done = run("export", tmp_path / "parcel", "--data-dir", damaged)
+
+    assert done.returncode == 1
+    assert done.stderr.count("gone or damaged") == 2
+    assert manifest(tmp_path / "parcel")["lost"] == [one.name, other.name]
+    done = run("import", tmp_path / "parcel", "--data-dir", tmp_path / "there")
+    left_out = [
+        each for each in lines(tmp_path / "parcel", "files") if each["sha256"] in (one.name, other.name)
+    ]
+    assert done.returncode == 1
+    assert f"{len(left_out)} files are left out" in done.stderr
+    assert run("export", tmp_path / "again", "--data-dir", tmp_path / "there").returncode == 0
+    assert len(lines(tmp_path / "again", "files")) == len(lines(parcel, "files")) - len(left_out)
+    assert len(lines(tmp_path / "again", "messages")) == len(lines(parcel, "messages"))
+
+
 def test_nothing_is_taken_in_while_the_desk_is_served(desk: Path, parcel: Path) -> None:
     with serving("--data-dir", desk, ENV="testing"):
         done = run("import", parcel, "--data-dir", desk)
