@@ -148,6 +148,9 @@ def test_no_byte_of_the_desk_names_who_was_erased(desk: Path) -> None:
     assert (receipt["sessions"], receipt["kept_messages"]) == (1, False)
     assert receipt["events"] > 5
     assert holders(desk, *MARKERS[1:]) == set()
+    # Written anew, whether or not this SQLite wipes by itself: but for where the erasure itself was noted.
+    assert rows(desk, "PRAGMA freelist_count")[0] <= 2
+    assert rows(desk, "SELECT value FROM meta WHERE name = 'erasing'") == [""]
     named = rows(
         desk, "SELECT count(*) FROM audit WHERE subject LIKE '%quillfeather%' OR actor LIKE '%quillf%'"
     )
@@ -270,3 +273,40 @@ def test_who_cannot_be_erased_stays_and_it_is_said_why(desk: Path) -> None:
         done = run("erase", EMAIL, "--data-dir", desk)
     assert (done.returncode, "stop it first" in done.stderr) == (3, True)
     assert rows(desk, "SELECT email FROM users") == before
+
+
+def test_a_colleague_who_left_is_erased_and_their_answers_are_the_desk_s(tmp_path: Path) -> None:
+    desk = tmp_path / "desk"
+    who = ("--email", "ada@desk.example", "--name", "Ada", "--password-stdin")
+    assert run("user", "add", *who, "--data-dir", desk, given=PASSWORD + "\n").returncode == 0
+    with serving("--data-dir", desk, ENV="testing") as server:
+        url = server.url
+        login = {"email": "ada@desk.example", "password": PASSWORD}
+        ada = call(url, "", "/api/auth/login", login)["token"]
+        person = {"email": EMAIL, "name": NAME, "role": "agent", "password": PASSWORD}
+        agent = call(url, ada, "/api/users/", person)["id"]
+        call(
+            url,
+            ada,
+            "/api/users/",
+            {**person, "email": "bea@elsewhere.example", "role": "customer", "name": "Bea"},
+        )
+        call(url, ada, "/api/users/1", {"availability": "away"}, "PATCH")
+        bea = call(url, "", "/api/auth/login", {**login, "email": "bea@elsewhere.example"})["token"]
+        ticket = call(url, bea, "/api/tickets/", {"title": "Door"})["id"]
+        zora = call(url, "", "/api/auth/login", {**login, "email": EMAIL})["token"]
+        call(url, zora, f"/api/tickets/{ticket}/messages", {"body": "Turn the key."})
+        call(url, ada, f"/api/tickets/{ticket}/assign", {"assigned_to": 1}, "PUT")
+        call(url, ada, f"/api/users/{agent}", {"is_active": False}, "PATCH")
+        server.signal()
+        server.ended()
+    assert {marker for marker, _ in holders(desk, "quillfeather", "markers.example")} != set()
+    done = run("erase", EMAIL, "--data-dir", desk)
+    assert done.returncode == 0, done.stderr
+
+    assert rows(desk, "SELECT body FROM messages") == ["Turn the key."]
+    assert rows(desk, f"SELECT name, is_active FROM users WHERE id = {agent}") == [
+        (f"Erased person {agent}", 0)
+    ]
+    without_audit(desk)
+    assert holders(desk, "quillfeather", "markers.example") == set()

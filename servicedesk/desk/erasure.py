@@ -90,8 +90,6 @@ def erase(tx: Tx, user: User, *, keep_messages: bool, at: Instant) -> Pending:
         erasure.clean_ticket(tx, ticket_id, lambda text: names.sub(called, text))
     address = re.compile(re.escape(user.email), re.I)
     elsewhere = erasure.clean_elsewhere(tx, user.email, lambda text: address.sub(called, text))
-    if user.is_staff:
-        erasure.clean_decisions(tx, lambda text: names.sub(called, text))
     for ticket_id in sorted({*ticket_ids, *elsewhere}):
         erasure.index_anew(tx, ticket_id)
     gone = erasure.drop_own(tx, user.id)

@@ -146,14 +146,6 @@ def clean_elsewhere(tx: Tx, email: str, clean: Clean) -> list[int]:
     return sorted(touched)
 
 
-def clean_decisions(tx: Tx, clean: Clean) -> None:
-    """Take the name out of how candidates were judged."""
-    for row in tx.execute("SELECT id, judged FROM decisions"):
-        cleaned = _in_json(row["judged"], clean)
-        if cleaned != row["judged"]:
-            tx.execute("UPDATE decisions SET judged = ? WHERE id = ?", (cleaned, row["id"]))
-
-
 def empty_notifications(tx: Tx, ticket_id: int) -> None:
     """Take the words out of what others were told of the ticket."""
     tx.execute("UPDATE notifications SET text = '' WHERE ticket_id = ? AND text <> ''", (ticket_id,))
