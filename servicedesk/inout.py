@@ -179,6 +179,7 @@ def _note_export(chosen: Settings, of: "Wanted", manifest: Any, at: int) -> bool
 
 def take_in(arguments: argparse.Namespace) -> int:
     """Take an export in."""
+    from servicedesk.domain.errors import Refused
     from servicedesk.media import parcels as media
     from servicedesk.web import imports
 
@@ -194,6 +195,8 @@ def take_in(arguments: argparse.Namespace) -> int:
                 taken = asyncio.run(_take_in(chosen, reader))
     except media.Unfit as error:
         raise Unusable(str(error)) from None
+    except Refused as refusal:  # a full disk: what is in stays in, and the next run goes on behind it
+        raise Unusable(str(refusal.detail)) from None
     except imports.BadLines as error:
         for problem in error.problems:
             _warn(problem)
@@ -224,6 +227,7 @@ async def _take_in(chosen: Settings, reader: Any) -> Any:
 
 def take_in_table(arguments: argparse.Namespace) -> int:
     """Take rows in; name each that had to stay outside."""
+    from servicedesk.domain.errors import Refused
     from servicedesk.media.spreadsheets import Sheet, Unreadable
 
     chosen = _settings(arguments)
@@ -235,6 +239,8 @@ def take_in_table(arguments: argparse.Namespace) -> int:
             outcome = asyncio.run(_take_in_table(chosen, arguments, sheet, columns))
     except Unreadable as error:
         raise BadSetting(str(error)) from None
+    except Refused as refusal:
+        raise Unusable(str(refusal.detail)) from None
     known = f", {outcome.known} were known already" if outcome.known else ""
     verb = "could be taken in" if arguments.dry_run else "taken in"
     print(f"{outcome.taken} {arguments.kind} {verb}{known}, {outcome.problems} rows are wrong")

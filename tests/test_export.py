@@ -175,6 +175,22 @@ def test_a_zip_file_holds_what_the_folder_holds(desk: Path, parcel: Path, tmp_pa
     assert run("import", tmp_path / "desk.zip", "--data-dir", there, "--dry-run").returncode == 0
 
 
+def test_what_is_no_export_is_refused_in_one_line(parcel: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.zip").write_text("no zip file")
+    with zipfile.ZipFile(tmp_path / "locked.zip", "w") as archive:
+        archive.write(parcel / "manifest.json", "manifest.json")
+    raw = bytearray((tmp_path / "locked.zip").read_bytes())
+    for mark, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        raw[raw.index(mark) + place] |= 1  # says that it has a password
+    (tmp_path / "locked.zip").write_bytes(raw)
+    for name in ("nothing", "empty", "text.zip", "locked.zip"):
+        done = run("import", tmp_path / name, "--data-dir", tmp_path / "there")
+        assert (done.returncode, done.stdout) == (3, ""), name
+        assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "there").exists()
+
+
 def test_a_second_import_of_the_same_adds_nothing(parcel: Path, tmp_path: Path) -> None:
     there = fresh(tmp_path)
     assert run("import", parcel, "--data-dir", there).returncode == 0

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Final, Protocol
@@ -263,7 +264,7 @@ def reading(source: Path) -> Iterator[Reader]:
                 yield Reader(_ZipSource(archive))
         else:
             raise Unfit(f"There is nothing at {source}.")
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, zlib.error) as error:
         raise Unfit(f"{source} is no zip file that can be read: {error}.") from None
     except OSError as error:
         raise Unfit(f"{source} cannot be read: {error.strerror or error}.") from None
@@ -306,6 +307,8 @@ class _ZipSource:
             return self._archive.open(path)
         except KeyError:
             raise Unfit(f"{path} is missing.") from None
+        except RuntimeError as error:  # it has a password
+            raise Unfit(f"{path} cannot be read: {error}.") from None
 
     def size(self, path: str) -> int | None:
         try:
