@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 import msgspec
 
-from servicedesk import masking, safekeeping, settings
+from servicedesk import inout, masking, safekeeping, settings
 from servicedesk.domain.errors import Invalid
 from servicedesk.domain.passwords import password_errors
 from servicedesk.domain.people import User
@@ -229,7 +229,7 @@ def healthy(arguments: argparse.Namespace) -> int:
     if not url.startswith(("http://", "https://")):
         raise BadUsage(f"{url!r} is no address of a desk.")
     try:
-        with urllib.request.urlopen(f"{url.rstrip('/')}/readyz", timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"{url.rstrip('/')}/readyz", timeout=10) as answer:  # noqa: S310 # nosec B310
             print(answer.read().decode())
     except (OSError, ValueError) as error:
         return _complain(Exception(f"The desk at {url} cannot work: {error}"), DAMAGED)
@@ -393,6 +393,7 @@ def _parser() -> argparse.ArgumentParser:
     verified.add_argument("--json", action="store_true", help="one document instead of lines")
     _data_dir_flag(verified)
     safekeeping.register(partial(_command, commands), _data_dir_flag)
+    inout.commands(partial(_of_desk, commands))
     user = commands.add_parser("user", help="people", allow_abbrev=False)
     users = user.add_subparsers(title="commands", required=True, metavar="COMMAND")
     reset = _command(
@@ -421,6 +422,17 @@ def _command(
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=words, description=f"{words.capitalize()}.", allow_abbrev=False)
     parser.set_defaults(run=run)
+    return parser
+
+
+def _of_desk(
+    commands: "argparse._SubParsersAction[_Parser]",
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    words: str,
+) -> argparse.ArgumentParser:
+    parser = _command(commands, name, run, words)
+    _data_dir_flag(parser)
     return parser
 
 

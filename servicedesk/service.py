@@ -14,7 +14,7 @@ import hashlib
 import os
 import shlex
 import shutil
-import subprocess
+import subprocess  # nosec B404
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ _SETTINGS_TEXT: Final = """# Settings of the desk, read at its start; `servicede
 #SERVICEDESK_TRUSTED_PROXIES=127.0.0.1
 #SERVICEDESK_PORT=8080
 """
-_HIDDEN: Final = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108
+_HIDDEN: Final = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 # nosec B108
 """What the unit's own rules keep the service from seeing."""
 
 
@@ -282,7 +282,7 @@ def _leave(folder: Path) -> None:
 
 def _run(*command: str) -> None:
     try:
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=120, env=_plain())  # noqa: S603
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=120, env=_plain())  # noqa: S603 # nosec B603
     except (OSError, subprocess.SubprocessError) as error:
         said = getattr(error, "stderr", None) or str(error)
         raise CannotInstall(f"{shlex.join(command)}: {' '.join(said.split())[:300]}") from None

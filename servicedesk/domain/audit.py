@@ -32,6 +32,8 @@ class Action(StrEnum):
     CHANGED = "changed"
     DELETED = "deleted"
     EXPORTED = "exported"
+    IMPORTED = "imported"
+    ERASED = "erased"
 
 
 class Noun(StrEnum):
@@ -49,6 +51,7 @@ class Noun(StrEnum):
     VIEW = "view"
     FILE = "file"
     TABLE = "table"
+    EXPORT = "export"
 
 
 class Area(StrEnum):
@@ -84,6 +87,7 @@ _OF_NOUNS: Final = {
     Noun.VIEW: Area.RULES,
     Noun.FILE: Area.DATA,
     Noun.TABLE: Area.DATA,
+    Noun.EXPORT: Area.DATA,
 }
 
 

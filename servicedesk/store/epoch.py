@@ -54,6 +54,11 @@ def note_marked(tx: Tx) -> None:
         meta.put(tx, _IS_MARKED, "yes")
 
 
+def end(tx: Tx) -> None:
+    """Have the log get another name at the next start: whoever listened before has to look at everything anew."""
+    meta.put(tx, _EPOCH_OF, "")
+
+
 def _goes_on(here: Mark, mark: Mark | None, *, was_marked: bool) -> bool:
     if mark is None:
         return not was_marked

@@ -50,6 +50,13 @@ class Shelf(Generic[T, C]):
         )
         return [self._thing(row) for row in rows]
 
+    def everybodys(self, conn: Connection, *, after: int = 0, limit: int) -> list[T]:
+        """Return what anybody has kept, in the order of ids: for whoever takes all of the desk along."""
+        rows = conn.execute(
+            f"SELECT {_COLUMNS} FROM {self._table} WHERE id > ? ORDER BY id LIMIT ?", (after, limit)
+        )
+        return [self._thing(row) for row in rows]
+
     def count(self, conn: Connection, user_id: int) -> int:
         """Return how many things the person may use."""
         return sum(self.kept(conn, owner_id) for owner_id in (None, user_id))

@@ -141,6 +141,14 @@ def forget_all(tx: Tx, user_id: int) -> None:
     tx.execute("DELETE FROM notifications WHERE user_id = ?", (user_id,))
 
 
+def forget_ticket(tx: Tx, ticket_id: int) -> None:
+    """Forget what was told of a ticket that is no news."""
+    tx.execute(
+        "DELETE FROM notifications WHERE is_read = 0 AND ticket_id = ?",
+        (ticket_id,),
+    )
+
+
 def prune(tx: Tx, before: Instant) -> int:
     """Forget some of what was read and is older; return how many that were."""
     cursor = tx.execute(

@@ -119,6 +119,7 @@ def known_schema(conn: sqlite3.Connection) -> int:
 def counts(conn: sqlite3.Connection) -> Counts:
     """Count what a desk holds, in a database of any schema there ever was."""
     tables = ("tickets", "messages", "files", "users")
+    # nosemgrep: packaging.semgrep.values-are-bound -- names of tables and columns, from constants
     return Counts(*(int(conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0]) for table in tables))
 
 

@@ -28,7 +28,7 @@ _AREAS: Final = [
     (str(Area.PEOPLE), say("People and teams")),
     (str(Area.RULES), say("Promises, hours, macros and views")),
     (str(Area.DESK), say("The desk itself")),
-    (str(Area.DATA), say("Deleted files and tables")),
+    (str(Area.DATA), say("Deleted files, tables, exports and imports")),
 ]
 _ICONS: Final = {
     Area.LOG_IN: "user",
@@ -146,6 +146,14 @@ def said(entry: Entry, details: Details) -> Text:
             return say("{who} ended a session of their own", who=who)
         case Action.ENDED:
             return say("{who} ended a session of {name}", who=who, name=name)
+        case Action.EXPORTED if entry.noun == Noun.EXPORT:
+            return say("{who} exported {name}", who=who, name=name)
+        case Action.IMPORTED if entry.noun == Noun.TABLE:
+            return say("{who} imported the table “{name}”", who=who, name=name)
+        case Action.IMPORTED:
+            return say("{who} imported an export of the desk “{name}”", who=who, name=name)
+        case Action.ERASED:
+            return say("{who} erased a person, now called “{name}”", who=who, name=name)
         case Action.EXPORTED:
             return say("{who} exported the table “{name}”", who=who, name=name)
         case Action.MADE:
