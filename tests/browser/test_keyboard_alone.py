@@ -11,11 +11,14 @@ from tests.browser.windows import Windows, is_live
 from tests.served import Desk
 
 # What is reached by the keys of its pattern instead: rows of the grid by J, K and arrows, the other tabs and
-# radio buttons by arrows. The field that takes files has the button beside it; the trap is for programs alone.
+# radio buttons by arrows; bars of a chart by the table that leads to the same lists. The field that takes files has the
+# button beside it; the trap is for programs alone.
 WATCH: Final = r"""() => {
     const can = "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex]";
     const byPattern = (el) => el.closest(".row-ticket, .trap") || el.matches("#attach, main, dialog")
         || (el.getAttribute("role") === "tab" && el.tabIndex < 0)
+        || (el instanceof SVGAElement && el.tabIndex < 0
+            && document.querySelector(`table a[href="${CSS.escape(el.getAttribute("href"))}"]`))
         || (el.type === "radio" && [...document.getElementsByName(el.name)].some((r) => r.checked && r !== el));
     const named = (el) => `${el.tagName.toLowerCase()} ${el.id || el.className} `
         + `"${(el.getAttribute("aria-label") || el.textContent || el.name || "").trim().slice(0, 40)}"`;
