@@ -33,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
 def add(folder: Path, name: str) -> None:
     """Let the desk write a row."""
     conn = sqlite3.connect(folder / "servicedesk.db", isolation_level=None)
-    db._prepare_writer(conn, folder / "servicedesk.db")
+    db._prepare_writer(conn)
     conn.execute("BEGIN IMMEDIATE")
     subject = Subject(Noun.PERSON, 1, name)
     audit.append(Tx(conn), Action.CHANGED, subject, {"fields": ["name"]}, Occasion(at=1_800_000_000_000))
