@@ -12,7 +12,7 @@ run: $(VENV)/.ready
 	$(BIN)/servicedesk serve
 
 test: $(VENV)/.ready-test browser npm systemd
-	$(BIN)/pytest
+	$(BIN)/python -m tests.beside
 
 test-slow: $(VENV)/.ready-test browser npm corpus nginx systemd binary
 	$(BIN)/pytest -m slow
