@@ -164,17 +164,26 @@ async def test_in_a_bare_root_the_file_does_all_the_work_of_a_desk(bare: Bare) -
             await ada.ask("POST", "/api/sla/calendars/", 201, json=CALENDAR)
             await ada.ask("POST", "/api/sla/calendars/", 422, json=CALENDAR | {"zone": "Europe/Nowhere"})
             assert b"<title>" in await ada.ask("GET", f"/tickets/{ticket['id']}")
+            bare.run("/servicedesk", "backup", "/var/lib/backups", "--data-dir", "/var/lib/desk")
         server.signal()
         assert server.ended()[0] == 0
-    with serving("--data-dir", "/var/lib/desk", program=bare.command("/servicedesk")) as server:
+    (backup,) = (path for path in (bare.root / "var/lib/backups").iterdir() if (path / "blobs").is_dir())
+    restored = ("restore", f"/var/lib/backups/{backup.name}", "--data-dir", "/var/lib/again")
+    bare.run("/servicedesk", *restored)
+    for data in ("/var/lib/desk", "/var/lib/again"):
+        await it_is_all_there(bare, data, ticket, upload, fire)
+    assert list((bare.root / "tmp").iterdir()) == []
+
+
+async def it_is_all_there(bare: Bare, data: str, ticket: Any, upload: Any, content: bytes) -> None:
+    with serving("--data-dir", data, program=bare.command("/servicedesk")) as server:
         async with ClientSession(server.url) as session:
             ada = Ada(session)
             await ada.log_in()
-            assert await ada.ask("GET", f"/api/files/{upload['id']}/download") == fire
+            assert await ada.ask("GET", f"/api/files/{upload['id']}/download") == content
             assert (await ada.ask("GET", f"/api/tickets/{ticket['id']}"))["title"] == ticket["title"]
         server.signal()
         assert server.ended()[0] == 0
-    assert list((bare.root / "tmp").iterdir()) == []
 
 
 def soonest(bare: Bare, *program: str, tries: int = 8) -> float:
