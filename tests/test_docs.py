@@ -18,7 +18,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -217,6 +217,54 @@ def test_a_link_between_documents_leads_to_one() -> None:
     assert dead == []
 
 
+def prose() -> str:
+    """Return the README and the documents without their blocks."""
+    paths = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    return "\n".join(re.sub(r"```.*?```", "", path.read_text("utf-8"), flags=re.DOTALL) for path in paths)
+
+
+def test_a_command_that_is_named_in_a_sentence_is_one() -> None:
+    named = set(re.findall(r"`(?:\./)?servicedesk ([a-z][a-z-]+)", prose()))
+    known = set(re.findall(r"^    ([a-z][a-z-]+) ", run("--help").stdout, re.MULTILINE))
+
+    assert len(named) > 8
+    assert named - known == set()
+
+
+async def test_an_address_that_is_named_in_a_sentence_is_one(desk: Desk) -> None:
+    paths = (await (await desk.admin()).get("/api/openapi.json")).body["paths"]
+    known = {
+        (method.upper(), re.sub(r"{\w+}", "{}", path.rstrip("/")))
+        for path, row in paths.items()
+        for method in row
+    }
+    named = {
+        (method, re.sub(r"{\w+}|\b\d+\b", "{}", path.rstrip("/")))
+        for methods, path in re.findall(r"((?:`?[A-Z]{3,6}`?,? )*`?[A-Z]{3,6}) (/api/[^`?\s]*)", prose())
+        for method in re.findall(r"GET|POST|PUT|PATCH|DELETE|HEAD", methods)
+    }
+
+    pages = {
+        ("GET", "/api/docs"),
+        ("GET", "/api/docs/live"),
+        ("GET", "/api/openapi.json"),
+        ("GET", "/api/asyncapi.json"),
+    }
+
+    assert len(named) > 25
+    assert named - known - pages == set()
+
+
+def test_the_keys_of_the_page_for_users_are_those_of_the_help() -> None:
+    sheet = (ROOT / "static" / "help.js").read_text("utf-8").partition("const KEYS = {")[2].partition("};")[0]
+    keys = re.findall(r"^  \"?([^\s\":]+)\"?: t\(", sheet, re.MULTILINE)
+    caps = {key if len(key) > 1 else f"Shift {key}" if key != key.lower() else key.upper() for key in keys}
+    text = (ROOT / "docs" / "use.md").read_text("utf-8")
+    table = text.partition("| key | does")[2].partition("\n\n")[0]
+
+    assert set(re.findall(r"`([^`]+)`", table)) - {"Ctrl Enter", "Esc"} == caps - {"?"}
+
+
 # The desk that the documents' readers have
 
 
@@ -298,8 +346,10 @@ class Shell:
         path = f"{self.bin}{os.pathsep}{os.environ['PATH']}"
         self.environ = environment() | {"PATH": path, "PIDS": str(self.pids), "PYTHONPATH": str(ROOT)} | more
 
-    def begin(self, script: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+    @contextmanager
+    def begun(self, script: str) -> Iterator[subprocess.Popen[str]]:
+        """Begin it, in a group of processes of its own that ends with the test."""
+        process = subprocess.Popen(
             ["bash", "-euo", "pipefail", "-c", script],
             cwd=self.folder,
             env=self.environ,
@@ -307,18 +357,21 @@ class Shell:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
 
     def run(self, script: str) -> str:
         """Run it to its end and return what it printed; raises AssertionError when it fails."""
-        process = self.begin(script)
-        try:
-            out, err = process.communicate(timeout=120)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
-        assert process.returncode == 0, f"{out}\n{err}"
-        return out
+        with self.begun(script) as process:
+            out, err = process.communicate(timeout=150)
+            assert process.returncode == 0, f"{out}\n{err}"
+            return out
 
 
 def with_nothing(_: Path, __: Home) -> None:
@@ -442,13 +495,13 @@ def test_a_pipe_prints_what_is_said_in_a_ticket(furnished: Home, tmp_path: Path)
     with reader(furnished, tmp_path) as (terminal, url):
         (terminal.folder / "token").write_text(furnished.token)
         place = terminal.folder / "place.json"
-        process = terminal.begin(shell("docs/programs.md", url).replace("ticket:42", "ticket:1"))
-        until(place.exists, process)
-        before = place.read_text()
-        asked(url, furnished.token, "POST", "/api/tickets/1/messages", {"body": "On our way."})
-        until(lambda: place.read_text() != before, process)
-        os.kill(int(terminal.pids.read_text()), signal.SIGTERM)
-        out, err = process.communicate(timeout=PATIENCE)
+        with terminal.begun(shell("docs/programs.md", url).replace("ticket:42", "ticket:1")) as process:
+            until(place.exists, process)
+            before = place.read_text()
+            asked(url, furnished.token, "POST", "/api/tickets/1/messages", {"body": "On our way."})
+            until(lambda: place.read_text() != before, process)
+            os.kill(int(terminal.pids.read_text()), signal.SIGTERM)
+            out, err = process.communicate(timeout=PATIENCE)
 
     assert process.returncode == 0, err
     assert '"On our way."' in out.splitlines()
