@@ -6,16 +6,16 @@ PYINSTALLER := 6.22.3
 CACHE := .cache
 TSC := tests/npm/node_modules/.bin/tsc
 
-.PHONY: run test test-slow check bench words roles binary systemd wheel screenshots setup browser npm corpus nginx clean
+.PHONY: run test test-slow check bench words roles binary systemd shell wheel screenshots setup browser npm corpus nginx clean
 
 run: $(VENV)/.ready
 	$(BIN)/servicedesk serve
 
-test: $(VENV)/.ready-test browser npm systemd
+test: $(VENV)/.ready-test browser npm systemd shell
 	$(BIN)/python -m tests.beside
 
-test-slow: $(VENV)/.ready-test browser npm corpus nginx systemd binary
-	$(BIN)/pytest -m slow
+test-slow: $(VENV)/.ready-test browser npm corpus nginx systemd shell binary
+	$(BIN)/python -m tests.beside -m slow
 
 check: $(VENV)/.ready-test npm
 	$(BIN)/ruff check .
@@ -48,6 +48,12 @@ systemd:
 	@command -v systemd-analyze >/dev/null && command -v systemd-sysusers >/dev/null \
 	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq systemd >/dev/null; } \
 	  || echo "Systemd could not be installed: the tests of the service will say that they are skipped."
+
+# What the commands of the documents call.
+shell:
+	@command -v curl >/dev/null && command -v jq >/dev/null \
+	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq curl jq >/dev/null; } \
+	  || echo "There is no curl or no jq, and they could not be installed: the tests of the documents need both."
 
 $(CACHE)/sqlite/libsqlite3.so.0: packaging/sqlite.sh packaging/sqlite.sha256
 	packaging/sqlite.sh $(CACHE)/sqlite

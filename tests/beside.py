@@ -36,9 +36,9 @@ def beside(more: Sequence[str]) -> int:
     return max(browser.returncode, others)
 
 
-def again() -> int:
+def again(more: Sequence[str]) -> int:
     """Run what failed, a half after the other: a crowded machine is no fault of the desk."""
-    more = ("--last-failed", "--last-failed-no-failures", "none")
+    more = [*more, "--last-failed-no-failures", "none"]
     codes = [
         subprocess.run(command(name, half, more), check=False).returncode
         for name, half in (("others", OTHERS), ("browser", BROWSER))
@@ -47,7 +47,7 @@ def again() -> int:
 
 
 def main(arguments: Sequence[str]) -> int:
-    return again() if "--last-failed" in arguments else beside(arguments)
+    return again(arguments) if "--last-failed" in arguments else beside(arguments)
 
 
 if __name__ == "__main__":
