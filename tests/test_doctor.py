@@ -291,7 +291,7 @@ def test_backups_are_judged_by_the_last_that_went_well(desk: Path) -> None:
         lines = looked_at(desk, **settings)[1]
         return [lines[name]["state"] for name in ("backups", "drill")]
 
-    made = {"SERVICEDESK_BACKUP_DIR": str(desk.parent / "backups")}
+    made = {"BACKUP_DIR": str(desk.parent / "backups")}
     assert states({}) == states(made) == ["ok", "ok"]
 
     long_ago = NOW - 50 * DAY

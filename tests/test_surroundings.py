@@ -5,7 +5,7 @@ import contextlib
 import os
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -30,11 +30,11 @@ _BODY = (
 
 
 @asynccontextmanager
-async def working(data_dir: Path) -> AsyncIterator[Caller]:
+async def working(data_dir: Path, program: Sequence[str] = programs.PROGRAM) -> AsyncIterator[Caller]:
     """Serve a desk that has a ticket and a file, to somebody who is logged in."""
     add = ("user", "add", "--email", ADA["email"], "--name", "Ada", "--password-stdin")
     assert run(*add, "--data-dir", data_dir, given=ADA["password"]).returncode == 0
-    with serving("--data-dir", data_dir) as server:
+    with serving("--data-dir", data_dir, program=program) as server:
         async with ClientSession(server.url) as guest, guest.post("/api/auth/login", json=ADA) as answer:
             headers = {"Authorization": f"Bearer {(await answer.json())['token']}"}
         async with ClientSession(server.url, headers=headers, connector=TCPConnector(limit=20)) as session:
@@ -91,12 +91,9 @@ async def test_five_hundred_who_dawdle_are_cut_within_a_minute_and_others_notice
     assert sorted(took)[int(0.99 * len(took))] < 1.0
 
 
-async def test_with_few_descriptors_the_idle_go_and_those_who_work_are_served(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_with_few_descriptors_the_idle_go_and_those_who_work_are_served(tmp_path: Path) -> None:
     narrow = ("sh", "-c", 'ulimit -n 120; exec "$@"', "sh", *programs.PROGRAM)
-    monkeypatch.setattr(programs, "PROGRAM", narrow)
-    async with working(tmp_path / "data") as ada:
+    async with working(tmp_path / "data", narrow) as ada:
         url = ada.session._base_url
         assert url is not None
         assert url.port is not None
