@@ -37,7 +37,7 @@ PUBLIC = {
     *(("GET", path) for path in ("/login", "/new", "/setup", "/static/{version}/{name:.+}")),
     *(("GET", path) for path in ("/api/docs", "/api/docs/live", "/api/openapi.json", "/api/asyncapi.json")),
     *(("GET", path) for path in ("/healthz", "/readyz", "/metrics", "/ws")),
-    *(("POST", path) for path in ("/login", "/new", "/setup", "/api/auth/login")),
+    *(("POST", path) for path in ("/login", "/login/second", "/new", "/setup", "/api/auth/login")),
 }
 """What is open to everybody, or asks by itself who calls."""
 
