@@ -8,7 +8,7 @@ from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
@@ -296,19 +296,28 @@ def _key(raw: Any) -> str:
     return raw
 
 
+def _web_address(raw: Any, wrong: ValueError) -> SplitResult:
+    """Return the parts of an address with a host and a path at most; anything else is wrong."""
+    try:
+        parts = urlsplit(_text(raw))
+        _ = parts.port  # raises for one that is none
+    except ValueError:
+        raise wrong from None
+    has_more = parts.username is not None or parts.query or parts.fragment
+    if parts.scheme not in ("http", "https") or not parts.hostname or has_more:
+        raise wrong
+    return parts
+
+
 def _origin(raw: Any) -> str | None:
     if raw == "":
         return None
     wrong = ValueError("must be like https://desk.example.org, without a path")
-    try:
-        parts = urlsplit(_text(raw))
-        port = parts.port
-    except ValueError:
-        raise wrong from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+    parts = _web_address(raw, wrong)
+    if parts.path not in ("", "/"):
         raise wrong
-    if parts.path not in ("", "/") or parts.query or parts.fragment:
-        raise wrong
+    assert parts.hostname
+    port = parts.port
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     usual = {"http": 80, "https": 443}[parts.scheme]
     return f"{parts.scheme}://{host}" + ("" if port in (None, usual) else f":{port}")
@@ -351,14 +360,7 @@ def _bucket(raw: Any) -> str | None:
     if raw == "":
         return None
     wrong = ValueError("must be like https://s3.example.org/bucket or https://s3.example.org/bucket/prefix")
-    try:
-        parts = urlsplit(_text(raw))
-        _ = parts.port
-    except ValueError:
-        raise wrong from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
-        raise wrong
-    if not re.fullmatch(r"(/[\w.-]+)+/?", parts.path, re.ASCII) or parts.query or parts.fragment:
+    if not re.fullmatch(r"(/[\w.-]+)+/?", _web_address(raw, wrong).path, re.ASCII):
         raise wrong
     return str(raw).strip()
 

@@ -35,6 +35,23 @@ def run(*arguments: str | Path, given: str = "", **settings: str) -> subprocess.
     )
 
 
+def is_killed(*arguments: str | Path, after: float) -> bool:
+    """Run a command and kill it after so many seconds; return whether it had not ended by then."""
+    process = subprocess.Popen(
+        [*PROGRAM, *map(str, arguments)],
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        process.wait(after)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(PATIENCE)
+        return True
+    return False
+
+
 class Server:
     """A running ``servicedesk serve``."""
 

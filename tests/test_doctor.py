@@ -21,6 +21,7 @@ from servicedesk.desk.doctor import CHECKS, Patient, State
 from servicedesk.domain.times import DAY, Instant
 from servicedesk.settings import Settings
 from servicedesk.store.db import reading
+from tests.mounts import mounted
 from tests.programs import environment, run, serving
 
 NOW: Instant = time.time_ns() // 1_000_000
@@ -377,14 +378,3 @@ def test_a_disk_that_can_only_be_read_is_named(desk: Path) -> None:
 
 def _size(folder: Path) -> int:
     return sum(path.stat().st_blocks * 512 for path in folder.rglob("*"))
-
-
-@contextlib.contextmanager
-def mounted(place: Path, *how: str) -> Iterator[None]:
-    done = subprocess.run(["mount", *how, str(place)], capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", str(place)], check=True)

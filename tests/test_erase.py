@@ -1,11 +1,8 @@
 """Somebody asks to be forgotten: no byte of the desk names them any more, and everything else stays as it was."""
 
 import json
-import os
 import secrets
-import signal
 import sqlite3
-import subprocess
 import urllib.request
 from collections.abc import Iterator
 from hashlib import sha256
@@ -15,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.commands import run
-from tests.programs import PATIENCE, PROGRAM, environment, serving
+from tests.programs import PATIENCE, is_killed, serving
 
 PASSWORD = "printer on fire"
 EMAIL = "Zora.Quillfeather@markers.example"
@@ -212,18 +209,7 @@ def test_messages_can_be_kept_without_the_name(desk: Path) -> None:
 def test_an_erasure_that_was_killed_is_finished_by_the_next_one(desk: Path) -> None:
     killed = 0
     for after in (0.3, 0.5, 0.7, 0.9, 1.1):
-        process = subprocess.Popen(
-            [*PROGRAM, "erase", EMAIL, "--data-dir", str(desk)],
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            process.wait(after)
-        except subprocess.TimeoutExpired:
-            os.kill(process.pid, signal.SIGKILL)
-            killed += 1
-        process.wait(PATIENCE)
+        killed += is_killed("erase", EMAIL, "--data-dir", desk, after=after)
     assert killed
     run("erase", EMAIL, "--data-dir", desk)
 

@@ -1,9 +1,7 @@
 """The desk goes out as an export and comes in again: nothing lost, nothing twice, nothing that nobody may have."""
 
 import json
-import os
 import shutil
-import signal
 import sqlite3
 import subprocess
 import zipfile
@@ -16,7 +14,7 @@ import pytest
 
 from servicedesk.domain import parcels
 from tests.commands import run
-from tests.programs import PATIENCE, PROGRAM, environment, serving
+from tests.programs import PATIENCE, PROGRAM, environment, is_killed, serving
 
 PASSWORD = "printer on fire"
 PARTS = parcels.ORDER
@@ -383,18 +381,7 @@ def test_an_import_that_was_killed_goes_on_and_makes_nothing_twice(parcel: Path,
     there, tries = fresh(tmp_path), 0
     whole = sum(part["lines"] for part in manifest(parcel)["parts"])
     for after in (0.25, 0.4, 0.6, 0.8):
-        process = subprocess.Popen(
-            [*PROGRAM, "import", str(parcel), "--data-dir", str(there)],
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            process.wait(after)
-        except subprocess.TimeoutExpired:
-            os.kill(process.pid, signal.SIGKILL)
-            tries += 1
-        process.wait(PATIENCE)
+        tries += is_killed("import", parcel, "--data-dir", there, after=after)
     done = run("import", parcel, "--data-dir", there)
     assert done.returncode == 0, done.stderr
     assert tries

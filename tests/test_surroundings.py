@@ -5,7 +5,7 @@ import contextlib
 import os
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from aiohttp import ClientSession, TCPConnector
 
 from servicedesk.domain.times import DAY, HOUR, MINUTE
 from tests import programs
+from tests.mounts import mounted
 from tests.programs import run, serving
 from tests.served import Desk
 from tests.web.guests import PASSWORD, log_in, member
@@ -120,17 +121,6 @@ async def test_with_few_descriptors_the_idle_go_and_those_who_work_are_served(tm
 
 
 # Disks that can only be read -----------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def mounted(place: Path, *how: str) -> Iterator[None]:
-    done = subprocess.run(["mount", *how, str(place)], capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 def test_a_desk_on_a_disk_that_can_only_be_read_says_so_in_one_line(tmp_path: Path) -> None:
