@@ -46,16 +46,27 @@ export const known = new Map(Object.entries(KEYS).filter(([key]) => me.isStaff |
 
 // Not needed for the first view, but there before anybody asks, and when the line is down.
 async function palette() {
-  if (early !== null) return;
-  early = "";
+  if (early) return;
+  early = { words: "", sent: false };
   try {
     const { open } = await import("./palette.js");
     open(early);
   } finally { early = null; }
 }
 
-/** What is typed while the palette is on its way. @type {string | null} */
+/** What is typed while the palette is on its way. @type {Typed | null} */
 let early = null;
+
+/**
+ * Whether a key was one for the palette that is on its way.
+ * @param {string} key
+ */
+function isEarly(key) {
+  if (!early || (key.length > 1 && key !== "Enter")) return false;
+  if (key === "Enter") early.sent = true;
+  else if (!early.sent) early.words += key;
+  return true;
+}
 
 export async function help() { (await import("./help.js")).open(); }
 
@@ -72,7 +83,7 @@ function pressed(event) {
   const { key } = event, on = event.target instanceof Element ? event.target : null;
   if (event.isComposing || event.defaultPrevented) return;
   if ((event.ctrlKey || event.metaKey) && !event.altKey && key.toLowerCase() === "k") { event.preventDefault(); palette(); return; }
-  if (early !== null && key.length === 1) { event.preventDefault(); early += key; return; }
+  if (isEarly(key)) { event.preventDefault(); return; }
   if (event.ctrlKey || event.metaKey || event.altKey || $("dialog[open]") || isTyping(on)) return;
   if (key === "Escape") { list.clearSelection(); return; }
   let run = on?.matches(".row-ticket") ? ON_ROW[key] : undefined;

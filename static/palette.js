@@ -22,7 +22,8 @@ let asking = 0;
 /** Who can be assigned, where the page does not say it. @type {Item[] | null} */
 let staff = null;
 
-export function open(query = "") {
+/** @param {Typed} [typed] what was typed before there was a palette */
+export function open({ words, sent } = { words: "", sent: false }) {
   if (box) { box.close(); return; }
   const items = recentFirst([...onTicket(), ...places(), ...tickets()], kept.get(KEY) ?? []);
   const parts = picker({
@@ -36,9 +37,10 @@ export function open(query = "") {
   parts.input.addEventListener("input", () => look(parts));
   document.body.append(box);
   box.showModal();
-  parts.input.value = query;
+  parts.input.value = words;
   parts.draw();
   parts.input.focus();
+  if (sent) parts.choose();
   if (me.isStaff && !staff && !actions.people().length) askForStaff();
 }
 

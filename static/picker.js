@@ -43,6 +43,8 @@ export function picker({ label, source, choose, inputClass = "menu-filter", list
     input.setAttribute("aria-activedescendant", option.id);
   }
 
+  const chosen = () => { if (items[at]) choose(items[at]); };
+
   input.addEventListener("input", draw);
   input.addEventListener("keydown", (event) => {
     const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
@@ -52,10 +54,10 @@ export function picker({ label, source, choose, inputClass = "menu-filter", list
       mark();
     } else if (event.key === "Enter" && !event.isComposing) {
       event.preventDefault();
-      if (items[at]) choose(items[at]);
+      chosen();
     }
   });
-  return { input, list, draw };
+  return { input, list, draw, choose: chosen };
 }
 
 /**

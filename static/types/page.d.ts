@@ -98,6 +98,14 @@ interface Picker {
   input: HTMLInputElement;
   list: HTMLElement;
   draw: () => void;
+  /** Choose the item that is marked, where there is one. */
+  choose: () => void;
+}
+
+/** What came from the keyboard for a palette that was not there yet. */
+interface Typed {
+  words: string;
+  sent: boolean;
 }
 
 interface ToastOptions {
