@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from servicedesk.desk import audit, sessions
 from servicedesk.domain.audit import Action, person
-from servicedesk.domain.errors import Conflict, WrongCode, invalid
+from servicedesk.domain.errors import Conflict, WrongCode
 from servicedesk.domain.people import User
 from servicedesk.domain.second_steps import Shown
 from servicedesk.domain.times import Instant
@@ -48,11 +48,11 @@ def turn_off(tx: Tx, user: User, shown: Shown) -> None:
 def take_away(tx: Tx, user_id: int, by: User | None = None) -> None:
     """Turn somebody's second step off for them: their phone is gone, and so are their recovery codes.
 
-    Raises Invalid for one's own, which wants a code, and Conflict when there is none.
+    Raises Conflict for one's own, which wants a code, and when there is none.
     """
     user = people.get(tx, user_id)
     if by is not None and by.id == user_id:
-        raise invalid("/id", say("your own is turned off on your settings page, with a code"))
+        raise Conflict(say("Your own second step is turned off on your settings page, with a code."))
     if not second_steps.forget(tx, user_id):
         raise Conflict(say("{name} has no second step.", name=user.name))
     audit.record(tx, Action.SECOND_STEP_OFF, person(user))

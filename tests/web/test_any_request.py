@@ -707,11 +707,7 @@ async def keeps_its_document(desk: Desk, folder: Path, *options: str) -> None:
     """Let a program that knows nothing but the document call everything in it."""
     await furnish(desk)
     admin = await desk.admin()
-    # The tus protocol has a media type of its own, and a status for who does not say which version is spoken.
-    (folder / "hooks.py").write_text(
-        "import schemathesis\n"
-        'schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")\n'
-    )
+    (folder / "hooks.py").write_text(HOOKS)
     (folder / "schemathesis.toml").write_text(
         'hooks = "hooks.py"\n'
         "[checks.negative_data_rejection]\n"
@@ -735,6 +731,24 @@ async def keeps_its_document(desk: Desk, folder: Path, *options: str) -> None:
     output, _ = await program.communicate()
 
     assert program.returncode == 0, output.decode()
+
+
+HOOKS = """
+import uuid
+
+import schemathesis
+
+# The tus protocol has a media type of its own.
+schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
+
+
+# What was made under a key that comes again may have been deleted since; the answer is the old one nevertheless.
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    key = (case.headers or {}).get("Idempotency-Key")
+    if key and len(key) <= 200:
+        case.headers["Idempotency-Key"] = key + uuid.uuid4().hex
+"""
 
 
 # Helpers ---------------------------------------------------------------------------------------------------------
