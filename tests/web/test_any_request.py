@@ -746,7 +746,7 @@ schemathesis.serializer.alias("application/offset+octet-stream", "application/oc
 @schemathesis.hook
 def before_call(context, case, kwargs):
     key = (case.headers or {}).get("Idempotency-Key")
-    if key and len(key) <= 200:
+    if key and len(key) <= 200 and case.meta and case.meta.phase.name == "stateful":
         case.headers["Idempotency-Key"] = key + uuid.uuid4().hex
 """
 
