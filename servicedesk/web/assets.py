@@ -84,6 +84,7 @@ class Assets:
 
 _NOT_AHEAD: Final = {
     "app.js",
+    "start.js",
     "line.js",
     "rooms.js",
     "pauses.js",

@@ -1,7 +1,6 @@
 """A served desk and windows of a real Chromium on it. One browser and one event loop serve all these tests."""
 
 import inspect
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, async_playwright, expect
 
 from servicedesk.app import wall_clock
-from tests.browser.windows import PATIENCE, Windows
+from tests.browser.windows import PATIENCE, Windows, chromium
 from tests.served import Desk
 
 FLAGS = [
@@ -32,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest_asyncio.fixture(loop_scope="session", scope="session")
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        found = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
+        found = chromium()
         if found is None and not Path(playwright.chromium.executable_path).exists():
             pytest.skip("there is no Chromium; `make browser` installs one")
         launched = await playwright.chromium.launch(executable_path=found, args=FLAGS)

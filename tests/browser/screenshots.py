@@ -6,7 +6,6 @@
 import asyncio
 import contextlib
 import io
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -26,7 +25,7 @@ from servicedesk.web.setup import SETUP_LINK
 from servicedesk.web.timers import TIMERS
 from tests.browser import console
 from tests.browser.conftest import FLAGS
-from tests.browser.windows import Windows, is_live
+from tests.browser.windows import Windows, chromium, is_live
 from tests.served import START, Client, Desk
 from tests.web.forms import settled
 
@@ -86,8 +85,7 @@ async def main(word: str = "") -> None:
         desk = Desk(Path("data"), env=Environment.DEVELOPMENT)
         desk.clock.now = MOMENT
         async with desk, async_playwright() as playwright:
-            chromium = shutil.which("chromium") or shutil.which("google-chrome")
-            browser = await playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+            browser = await playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
             await _take_all(desk, browser, word)
             await browser.close()
 

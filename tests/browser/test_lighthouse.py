@@ -12,6 +12,7 @@ from playwright.async_api import async_playwright
 
 from tests.browser.conftest import FLAGS
 from tests.browser.console import a_lived_in_desk
+from tests.browser.windows import chromium
 from tests.served import Desk
 
 LIGHTHOUSE: Final = Path(__file__).parents[1] / "npm" / "node_modules" / "lighthouse" / "cli" / "index.js"
@@ -99,7 +100,7 @@ async def test_lighthouse_gives_log_in_list_and_ticket_ninety_five_points_or_mor
     async with async_playwright() as playwright:
         context = await playwright.chromium.launch_persistent_context(
             tmp_path / "profile",
-            executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
+            executable_path=chromium(),
             args=[*FLAGS, f"--remote-debugging-port={port}"],
         )
         found += await look(f"{desk.url}/login", port, kind)

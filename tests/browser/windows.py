@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import shutil
 from typing import Any, Final
 
 import pytest
@@ -21,6 +22,13 @@ PHONE: Final[dict[str, Any]] = {
 
 on_every_screen = pytest.mark.parametrize("screen", [DESKTOP, PHONE], ids=["desktop", "phone"], indirect=True)
 """The test is run on a desktop and on a phone: the windows that it opens are of that size."""
+
+
+def chromium() -> str | None:
+    """Return where the system has Chromium, first the one that has no windows of its own to draw; None is nowhere."""
+    return next(
+        filter(None, map(shutil.which, ("chromium-headless-shell", "chromium", "google-chrome"))), None
+    )
 
 
 PATIENCE: Final = 15_000
