@@ -2,7 +2,9 @@
 
 import asyncio
 import itertools
+import os
 import shutil
+import signal
 import statistics
 import tempfile
 import time
@@ -213,7 +215,7 @@ class _Asks(Protocol):
 
 @asynccontextmanager
 async def _bare_browser() -> AsyncIterator[_Asks]:
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         flags = (
             *FLAGS,
             "--headless=new",
@@ -222,7 +224,11 @@ async def _bare_browser() -> AsyncIterator[_Asks]:
             f"--user-data-dir={folder}",
         )
         process = await asyncio.create_subprocess_exec(
-            _chromium() or "chromium", *flags, "about:blank", stderr=asyncio.subprocess.PIPE
+            _chromium() or "chromium",
+            *flags,
+            "about:blank",
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
         )
         try:
             assert process.stderr is not None
@@ -244,7 +250,9 @@ async def _bare_browser() -> AsyncIterator[_Asks]:
 
                 yield ask
         finally:
-            process.terminate()
+            os.killpg(
+                process.pid, signal.SIGKILL
+            )  # Debian starts it by a script, which would not take it along
             await process.communicate()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from babel.messages.extract import extract_from_dir
 
-from servicedesk.web.assets import Asset
+from servicedesk.web.assets import Assets, without_remarks
 
 NPM = Path(__file__).parent / "npm"
 STATIC = Path(__file__).parents[1] / "static"
@@ -43,7 +43,7 @@ def sent(folder: Path) -> Path:
     """Return a folder with the modules as visitors get them."""
     folder.mkdir()
     for module in MODULES:
-        (folder / module.name).write_bytes(Asset(module, bare=True).body)
+        (folder / module.name).write_bytes(without_remarks(module.read_bytes()))
     return folder
 
 
@@ -85,16 +85,16 @@ def test_a_text_with_slashes_is_sent_whole(tmp_path: Path) -> None:
         'const c = /** @type {any} */ (a);\n/** @type {any} */ (a).b = "*/";\nconst d = "/** no remark */";\n'
     )
 
-    assert Asset(module, bare=True).body.decode() == (
+    assert without_remarks(module.read_bytes()).decode() == (
         'const a = "// no remark"; // kept\nconst c = /** @type {any} */ (a);\n'
         '/** @type {any} */ (a).b = "*/";\nconst d = "/** no remark */";\n'
     )
 
 
 def test_a_developer_gets_modules_with_their_remarks() -> None:
-    module = STATIC / "words.js"
+    assets = Assets(STATIC, reload=True)
 
-    assert Asset(module).body == module.read_bytes()
+    assert assets.find("words.js").body == (STATIC / "words.js").read_bytes()
 
 
 def test_every_text_of_the_modules_is_found_for_translation() -> None:
@@ -112,6 +112,6 @@ def test_every_text_of_the_modules_is_found_for_translation() -> None:
 
 def asked(module: Path) -> list[tuple[str, bool]]:
     """Return what the module asks to have translated, and whether each is a literal that a program can find."""
-    source = Asset(module, bare=True).body.decode()
+    source = without_remarks(module.read_bytes()).decode()
     calls = re.findall(r'(?<![\w.$])tn?\((?:"((?:[^"\\]|\\.)*)"|([^)]*))', source)
     return [(text, True) if text else (other, False) for text, other in calls]

@@ -38,10 +38,9 @@ def without_remarks(module: bytes) -> bytes:
 class Asset:
     """A file as it is sent."""
 
-    def __init__(self, path: Path, *, bare: bool = False) -> None:
-        body = path.read_bytes()
-        self.body = without_remarks(body) if bare and path.suffix == ".js" else body
-        self.content_type = _TYPES[path.suffix]
+    def __init__(self, body: bytes, content_type: str) -> None:
+        self.body = body
+        self.content_type = content_type
         self.etag = f'"{blake2b(self.body, digest_size=8).hexdigest()}"'
 
     @cached_property
@@ -74,14 +73,21 @@ class Assets:
 
     def _load(self) -> None:
         paths = sorted(path for path in self._folder.rglob("*") if path.suffix in _TYPES)
-        self._known = {
-            path.relative_to(self._folder).as_posix(): Asset(path, bare=not self.reload) for path in paths
-        }
+        self._known = {path.relative_to(self._folder).as_posix(): self._read(path) for path in paths}
+        sheets = [self._known[f"css/{name}.css"].body for name in _EVERYWHERE]
+        self._known["css/console.css"] = Asset(b"".join(sheets), _TYPES[".css"])
         self.modules = tuple(name for name in self._known if name.endswith(".js") and name not in _NOT_AHEAD)
         every = "".join(asset.etag for asset in self._known.values())
         self.version = blake2b(every.encode(), digest_size=6).hexdigest()
 
+    def _read(self, path: Path) -> Asset:
+        body = path.read_bytes()
+        is_bare = path.suffix == ".js" and not self.reload
+        return Asset(without_remarks(body) if is_bare else body, _TYPES[path.suffix])
 
+
+_EVERYWHERE: Final = ("tokens", "base", "shell", "desk", "pages")
+"""The stylesheets of every page, in their order. They are sent as one: a request takes longer than its bytes."""
 _NOT_AHEAD: Final = {
     "app.js",
     "start.js",
