@@ -13,6 +13,7 @@ from servicedesk.web import (
     api,
     backups,
     files,
+    left_notes,
     live,
     memory,
     middleware,
@@ -85,6 +86,7 @@ def build(
     app.cleanup_ctx.append(live.running)
     app.cleanup_ctx.append(timers.running)
     app.cleanup_ctx.append(backups.running)
+    app.cleanup_ctx.append(left_notes.running)
     app.cleanup_ctx.append(pulse.beating)
     app.cleanup_ctx.append(status.running)
     app.cleanup_ctx.append(memory.running)

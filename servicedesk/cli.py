@@ -117,7 +117,7 @@ def add_user(arguments: argparse.Namespace) -> int:
 async def _add(chosen: Settings, email: str, name: str, role: str, password: str) -> User:
     """Add the user by the rules that the API has."""
     from servicedesk.desk import people
-    from servicedesk.domain.audit import Occasion
+    from servicedesk.domain.audit import COMMAND_LINE, Occasion
     from servicedesk.store.db import Database, Tx
     from servicedesk.web import decode
     from servicedesk.web.passwords import Hasher
@@ -130,7 +130,7 @@ async def _add(chosen: Settings, email: str, name: str, role: str, password: str
     at = time.time_ns() // 1_000_000
 
     def add(tx: Tx) -> User:
-        tx.occasion = Occasion(at=at, name="the command line")
+        tx.occasion = Occasion(at=at, name=COMMAND_LINE)
         return people.create(tx, new, at=at)
 
     async with await Database.open(chosen.database) as db:

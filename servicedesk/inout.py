@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 OK: Final = 0
 INCOMPLETE: Final = 1
 """Done, but not for everything: each exception was named."""
-_BY: Final = "the command line"
 
 Register = Callable[[str, Callable[[argparse.Namespace], int], str], argparse.ArgumentParser]
 
@@ -121,7 +120,7 @@ def export(arguments: argparse.Namespace) -> int:
     print(f"{writer.count} contents of files, {writer.size} bytes")
     print(f"exported to {arguments.destination}")
     if not is_noted:
-        _warn("the server runs, so the export is not in its audit list")
+        _warn("the server runs, and nothing can be left for it: the export is not in its audit list")
     for sha256 in writer.lost:
         _warn(f"the bytes {sha256} are gone or damaged; servicedesk scrub names their files")
     return INCOMPLETE if writer.lost else OK
@@ -158,19 +157,19 @@ def _manifest(conn: Any, selection: Any, at: int) -> Any:
 
 
 def _note_export(chosen: Settings, of: "Wanted", manifest: Any, at: int) -> bool:
-    """Write the export into the audit list; return False where only the server could."""
-    from servicedesk.desk import audit
-    from servicedesk.domain.audit import Action, Noun, Occasion, Subject
+    """Write the export into the audit list, or leave it for a server that runs; return False where neither can be."""
+    from servicedesk.desk import exports
+    from servicedesk.store import left
 
-    def note(tx: Any) -> None:
-        tx.occasion = Occasion(at=at, name=_BY)
-        audit.record(tx, Action.EXPORTED, Subject(Noun.EXPORT, manifest.id, of.said), {})
-
+    note = left.ExportNote(manifest.id, of.said, at)
     try:
         with lock.hold(chosen.data_dir):
-            asyncio.run(_in_desk(chosen, note))
+            asyncio.run(_in_desk(chosen, lambda tx: exports.note_all(tx, [note])))
     except Locked:
-        return False
+        try:
+            left.leave(chosen.data_dir, note)
+        except OSError:
+            return False
     return True
 
 
@@ -349,7 +348,7 @@ def erase(arguments: argparse.Namespace) -> int:
 async def _erase(chosen: Settings, email: str, *, keep_messages: bool) -> Any:
     """Do what the rows need and return the receipt; None when nobody has the address."""
     from servicedesk.desk import erasure
-    from servicedesk.domain.audit import Occasion
+    from servicedesk.domain.audit import COMMAND_LINE, Occasion
     from servicedesk.media.blobs import Blobs
     from servicedesk.store import erasure as stored
     from servicedesk.store import files, search
@@ -361,7 +360,7 @@ async def _erase(chosen: Settings, email: str, *, keep_messages: bool) -> Any:
         user = erasure.find(tx, email)
         if user is None:
             return None
-        tx.occasion = Occasion(at=at, name=_BY)
+        tx.occasion = Occasion(at=at, name=COMMAND_LINE)
         return erasure.erase(tx, user, keep_messages=keep_messages, at=at)
 
     blobs = Blobs(chosen.data_dir)

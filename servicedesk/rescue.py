@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from servicedesk.desk import second_steps
-from servicedesk.domain.audit import Occasion
+from servicedesk.domain.audit import COMMAND_LINE, Occasion
 from servicedesk.domain.errors import NotFound
 from servicedesk.store import people
 from servicedesk.store.db import Database, Tx
@@ -18,7 +18,7 @@ def take_second_step_away(database: Path, email: str) -> str:
         raise Unusable(f"There is no desk in the folder {database.parent}.")
 
     def take(tx: Tx) -> str:
-        tx.occasion = Occasion(at=time.time_ns() // 1_000_000, name="the command line")
+        tx.occasion = Occasion(at=time.time_ns() // 1_000_000, name=COMMAND_LINE)
         user = people.by_email(tx, email)
         if user is None:
             raise NotFound(f"Nobody here has the address {email}.")

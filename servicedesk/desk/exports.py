@@ -1,20 +1,33 @@
 """What of the desk goes into an export: read line by line from one unchanging state, however large the desk is."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
 
 from servicedesk.desk import files, messages
+from servicedesk.desk.audit import record
 from servicedesk.domain import parcels, views
+from servicedesk.domain.audit import COMMAND_LINE, Action, Noun, Occasion, Subject
 from servicedesk.domain.parcels import HistoryLine, PersonLine, Selection, TeamLine, TicketLine
 from servicedesk.domain.people import User
 from servicedesk.domain.times import Instant, iso, iso_or_none
-from servicedesk.store import calendars, escalation, exports, history, people, policies, tickets, watchers
+from servicedesk.store import (
+    audit,
+    calendars,
+    escalation,
+    exports,
+    history,
+    people,
+    policies,
+    tickets,
+    watchers,
+)
 from servicedesk.store import files as stored_files
 from servicedesk.store import messages as stored_messages
-from servicedesk.store.db import Connection
+from servicedesk.store.db import Connection, Tx
 from servicedesk.store.exports import Wanted
+from servicedesk.store.left import ExportNote
 from servicedesk.store.macros import MACROS
 from servicedesk.store.saved_views import VIEWS
 
@@ -42,6 +55,14 @@ def wanted(conn: Connection, selection: Selection) -> Wanted:
             raise NothingThere(f"There is no team {selection.team}.")
         return Wanted("team_id", team.id)
     return Wanted()
+
+
+def note_all(tx: Tx, made: Iterable[ExportNote]) -> None:
+    """Write exports into the audit list, each once however often it is noted."""
+    for note in made:
+        if not audit.has(tx, Noun.EXPORT, note.id):
+            tx.occasion = Occasion(at=note.at, name=COMMAND_LINE)
+            record(tx, Action.EXPORTED, Subject(Noun.EXPORT, note.id, note.said), {})
 
 
 def lines(conn: Connection, part: str, of: Wanted, at: Instant) -> Iterator[msgspec.Struct]:

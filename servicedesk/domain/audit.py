@@ -15,6 +15,10 @@ START: Final = "0" * 64
 """What stands before the first row."""
 
 
+COMMAND_LINE: Final = "the command line"
+"""Who did what a command does."""
+
+
 class Action(StrEnum):
     """What somebody did."""
 

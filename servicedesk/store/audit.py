@@ -58,6 +58,12 @@ def append(tx: Tx, action: Action, subject: Subject, details: Mapping[str, Any],
     tx.execute(f"INSERT INTO audit ({_COLUMNS}) VALUES ({', '.join('?' * len(values))})", values)
 
 
+def has(conn: Connection, noun: Noun, subject_id: str) -> bool:
+    """Return whether anything is said about the subject."""
+    sql = "SELECT 1 FROM audit WHERE noun = ? AND subject_id = ? LIMIT 1"
+    return conn.execute(sql, (noun, subject_id)).fetchone() is not None
+
+
 def page(
     conn: Connection,
     *,

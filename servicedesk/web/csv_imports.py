@@ -13,7 +13,7 @@ import msgspec
 from servicedesk.desk import audit
 from servicedesk.desk import people as desk_people
 from servicedesk.desk import tickets as desk_tickets
-from servicedesk.domain.audit import Action, Noun, Occasion, Subject
+from servicedesk.domain.audit import COMMAND_LINE, Action, Noun, Occasion, Subject
 from servicedesk.domain.errors import Invalid, Refused, invalid
 from servicedesk.domain.people import Role, User, fold
 from servicedesk.domain.tickets import Priority, Status
@@ -238,7 +238,7 @@ class _Taking:
 
     def take(self, tx: Tx, batch: Sequence[_Row]) -> list[Problem]:
         """Take these rows in; return what is wrong with those that had to stay outside."""
-        tx.occasion = Occasion(at=self._at, by=self._by, name="the command line")
+        tx.occasion = Occasion(at=self._at, by=self._by, name=COMMAND_LINE)
         found: list[Problem] = []
         for row in batch:
             taken: list[bool] = []
@@ -254,7 +254,7 @@ class _Taking:
         return found
 
     def note(self, tx: Tx) -> None:
-        tx.occasion = Occasion(at=self._at, by=self._by, name="the command line")
+        tx.occasion = Occasion(at=self._at, by=self._by, name=COMMAND_LINE)
         details = {"rows": self.outcome.taken, "kind": self._kind}
         audit.record(tx, Action.IMPORTED, Subject(Noun.TABLE, name=self._name), details)
 

@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from servicedesk.desk import audit, calendars, clocks, escalation, policies
 from servicedesk.domain import parcels
-from servicedesk.domain.audit import Action, Noun, Occasion, Subject
+from servicedesk.domain.audit import COMMAND_LINE, Action, Noun, Occasion, Subject
 from servicedesk.domain.errors import FieldError, Refused
 from servicedesk.domain.files import Category, NewFile, Picture, Scan, Seen, clean_filename, served_as
 from servicedesk.domain.parcels import Manifest
@@ -421,7 +421,7 @@ class _Taking:
         return found[-1][0] if found else ""
 
     def finish(self, tx: Tx) -> None:
-        tx.occasion = Occasion(at=self._at, name="the command line")
+        tx.occasion = Occasion(at=self._at, name=COMMAND_LINE)
         details = {"export": self._source, "desk": self._manifest.desk, **self.new}
         audit.record(tx, Action.IMPORTED, Subject(Noun.EXPORT, self._source, self._manifest.desk), details)
         epoch.end(tx)
