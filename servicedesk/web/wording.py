@@ -3,6 +3,7 @@
 from calendar import monthrange
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, tzinfo
+from functools import lru_cache
 from typing import Any, Final
 
 from servicedesk.domain.assignment import BarredBy, FactorName
@@ -169,11 +170,14 @@ def due_long(at: Instant, now: Instant) -> str:
     return say("{time} late", time=span(now - at))
 
 
+@lru_cache(8192)
 def full_time(at: Instant, zone: tzinfo) -> str:
+    """Return day and time of day; kept, since the same rows are shown again and again."""
     moment = datetime.fromtimestamp(at / SECOND, zone)
     return joined(", ", (_day_of_year(moment), f"{moment:%H:%M}"))
 
 
+@lru_cache(8192)
 def instant(text: str | Instant) -> Instant:
     return text if isinstance(text, int) else parse(text)
 
