@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from servicedesk.domain.times import Instant
+from servicedesk.store.durable import sync
 
 FOLDER: Final = "left"
 _ENDING: Final = ".json"
@@ -32,7 +33,7 @@ def leave(data_dir: Path, note: ExportNote) -> None:
         file.flush()
         os.fsync(file.fileno())
     unfinished.rename(folder / (note.id + _ENDING))
-    _sync(folder)
+    sync(folder)
 
 
 def notes(data_dir: Path) -> list[ExportNote]:
@@ -59,13 +60,5 @@ def prepare(data_dir: Path) -> Path:
         folder.mkdir(0o700)
     except FileExistsError:
         return folder
-    _sync(data_dir)
+    sync(data_dir)
     return folder
-
-
-def _sync(folder: Path) -> None:
-    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

@@ -17,6 +17,7 @@ from urllib.parse import quote
 import msgspec
 
 from servicedesk.store import snapshot
+from servicedesk.store.durable import sync
 from servicedesk.store.migrate import Unusable, known_as, migrate, steps
 
 log = logging.getLogger(__name__)
@@ -177,7 +178,7 @@ def _migrate(copy: Path, original: Path) -> None:
             raise Unusable(f"the upgraded copy is not sound ({found[0]}).")
         if snapshot.counts(conn) != before:
             raise Unusable(f"of {before} the upgraded copy has {snapshot.counts(conn)}.")
-    _sync(copy)
+    sync(copy)
 
 
 def _keep_epoch(conn: sqlite3.Connection, original: Path, copy: Path) -> None:
@@ -199,7 +200,7 @@ def _switch(database: Path, upgrade: Upgrade) -> None:
     _second_name(database, kept(database))
     _note(database, upgrade)
     os.replace(_working(database), database)
-    _sync_folder(database.parent)
+    sync(database.parent)
 
 
 def _second_name(path: Path, name: Path) -> None:
@@ -209,8 +210,8 @@ def _second_name(path: Path, name: Path) -> None:
         if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EMLINK):
             raise
         shutil.copyfile(path, name)
-        _sync(name)
-    _sync_folder(path.parent)
+        sync(name)
+    sync(path.parent)
 
 
 # The trial ----------------------------------------------------------------
@@ -234,7 +235,7 @@ def take_back(database: Path) -> Upgrade | None:
     snapshot.remove_sides(database)
     os.replace(kept(database), database)
     (database.parent / MARKER).unlink()
-    _sync_folder(database.parent)
+    sync(database.parent)
     return upgrade
 
 
@@ -284,11 +285,11 @@ def _back(database: Path) -> None:
     _working(database).chmod(0o600)
     snapshot.forget_epoch(_working(database))
     snapshot.remove_sides(_working(database))
-    _sync(_working(database))
+    sync(_working(database))
     _drop(aside(database))
     _second_name(database, aside(database))
     os.replace(_working(database), database)
-    _sync_folder(database.parent)
+    sync(database.parent)
     (database.parent / MARKER).unlink()
     _drop(kept(database))
 
@@ -359,18 +360,6 @@ def _note(database: Path, upgrade: Upgrade) -> None:
     marker = database.parent / MARKER
     unfinished = marker.with_suffix(".new")
     unfinished.write_bytes(msgspec.json.encode(upgrade))
-    _sync(unfinished)
+    sync(unfinished)
     os.replace(unfinished, marker)
-    _sync_folder(marker.parent)
-
-
-def _sync(path: Path) -> None:
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
-
-
-def _sync_folder(folder: Path) -> None:
-    _sync(folder)
+    sync(marker.parent)
