@@ -117,6 +117,7 @@ async def _paint(browser: "_Asks", url: str) -> float:
     while not found:
         answer = await browser("Runtime.evaluate", session, expression=_PAINTED)
         found = answer["result"].get("value")
+        await asyncio.sleep(0.02)
     await browser("Target.closeTarget", targetId=target)
     return float(found)
 
@@ -250,9 +251,8 @@ async def _bare_browser() -> AsyncIterator[_Asks]:
 
                 yield ask
         finally:
-            os.killpg(
-                process.pid, signal.SIGKILL
-            )  # Debian starts it by a script, which would not take it along
+            # Debian starts it by a script, which would not take it along.
+            os.killpg(process.pid, signal.SIGKILL)
             await process.communicate()
 
 

@@ -9,7 +9,6 @@ from typing import Final
 from aiohttp import web
 
 from servicedesk.desk import exports
-from servicedesk.domain.errors import Refused
 from servicedesk.store import left
 from servicedesk.web.keys import DB, SETTINGS
 
@@ -32,7 +31,7 @@ async def _take_for_ever(app: web.Application) -> None:
     while True:
         try:
             await take(app)
-        except (OSError, Refused) as error:  # a full disk: what was left stays, and is taken later
+        except Exception as error:  # a full or broken disk: what was left stays, and is taken later
             log.warning("what commands left for the audit list was not taken: %s", error)
         await asyncio.sleep(LOOK_EVERY)
 

@@ -7,6 +7,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from aiohttp_jinja2 import get_env
 from jinja2 import Environment, nodes
 
 from servicedesk import resources
@@ -108,6 +109,13 @@ async def test_the_style_guide_has_every_id_once_and_no_style_of_its_own(tmp_pat
 
     assert sorted({each for each in ids if ids.count(each) > 1}) == []
     assert " style=" not in page
+
+
+async def test_a_field_that_is_called_like_a_method_takes_its_place_from_none(desk: Desk) -> None:
+    page = get_env(desk.app).from_string("{{ typed.get('a') }} {{ typed.a }} {{ typed.b is defined }}")
+
+    # Anybody can send a form with such a field.
+    assert page.render(typed={"get": "x", "a": "1"}) == "1 1 False"
 
 
 async def test_outside_development_there_is_no_style_guide(desk: Desk) -> None:
